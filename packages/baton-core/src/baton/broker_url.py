@@ -1,0 +1,102 @@
+"""Where a broker is: host lists and URLs, taken apart once for both client libraries.
+
+The URL follows https://www.rabbitmq.com/docs/uri-spec, with a list of hosts allowed where it has
+one: ``amqp://baton:secret@mq1.example.org,mq2.example.org:5673/vhost``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+SCHEMES: Final = ("amqp", "amqps", "memory")
+DEFAULT_PORTS: Final = {"amqp": 5672, "amqps": 5671, "memory": 0}
+HIGHEST_PORT: Final = 65_535
+
+
+class Endpoint(NamedTuple):
+    """A host, and its port where one was given.
+
+    >>> str(Endpoint("mq1.example.org", 5672)), str(Endpoint("::1", 5672))
+    ('mq1.example.org:5672', '[::1]:5672')
+    """
+
+    host: str
+    port: int | None = None
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """``host``, ``host:port``, ``[v6]`` or ``[v6]:port``; raises ValueError for anything else."""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError(f'"{text}" is no host: an IPv6 address stands in brackets')
+        port = rest[1:] if rest else None
+    elif text.count(":") > 1:
+        raise ValueError(f'"{text}" is no host: an IPv6 address stands in brackets')
+    else:
+        host, colon, after = text.partition(":")
+        port = after if colon else None
+    if not host or any(character.isspace() or character in "/@?#" for character in host):
+        raise ValueError(f'"{text}" is no host: host or host:port is allowed')
+    if port is None:
+        return Endpoint(host)
+    if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= HIGHEST_PORT:
+        raise ValueError(f'"{text}" has no valid port: 1 to {HIGHEST_PORT} is allowed')
+    return Endpoint(host, int(port))
+
+
+def parse_url(url: str) -> dict[str, Any]:
+    """Take *url* apart into the settings that it stands for, by their names in lower case.
+
+    Raises ValueError, whose text never repeats the URL: there may be a password in it.
+    """
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in SCHEMES:
+        allowed = ", ".join(f"{name}://" for name in SCHEMES)
+        raise ValueError(f"is no broker's URL: it starts with one of {allowed}")
+    parts = urlsplit(url)
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    if (
+        parts.fragment
+        or parts.path.count("/") > 1
+        or "@" in url.removeprefix(f"{scheme}://{parts.netloc}")
+    ):
+        raise ValueError("is no broker's URL: in a user, password or vhost, / ? # @ are escaped")
+    settings: dict[str, Any] = {"rabbit_scheme": scheme, "rabbit_port": None}
+    default_host = "memory" if scheme == "memory" else "localhost"
+    settings["rabbit_host"] = tuple(
+        parse_endpoint(host.strip()) for host in (hosts or default_host).split(",")
+    )
+    if at:
+        user, colon, password = credentials.partition(":")
+        settings["rabbit_user"] = unquote(user)
+        if colon:
+            settings["rabbit_pass"] = unquote(password)
+    if len(parts.path) > 1:
+        settings["rabbit_vhost"] = unquote(parts.path[1:])
+    return settings | _query(parts.query)
+
+
+def _query(query: str) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for item in filter(None, query.split("&")):
+        name, _, value = item.partition("=")
+        if name not in _QUERY_KEYS:
+            raise ValueError(
+                f'has an unknown parameter "{name}": {", ".join(_QUERY_KEYS)} are allowed'
+            )
+        settings[_QUERY_KEYS[name]] = unquote(value)
+    return settings
+
+
+_QUERY_KEYS: Final = {
+    "heartbeat": "rabbit_heartbeat",
+    "cacertfile": "rabbit_tls_ca_file",
+    "certfile": "rabbit_tls_cert_file",
+    "keyfile": "rabbit_tls_key_file",
+}

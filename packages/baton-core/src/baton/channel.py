@@ -1,0 +1,299 @@
+"""The channel: the exchanges, the consumers, and keeping both alive.
+
+It owns two links. One consumes; the other publishes, so that a publisher that the broker blocks
+never deafens its service. Several services may share a channel. One needn't extend it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from baton.consumer_manager import ConsumerManager, Origin
+from baton.errors import BatonError, MessageTooLarge
+from baton.link import Link, Phase, State
+from baton.outbox import Outbox
+from baton.transports import Binding, Exchange, Queue, Topology, Transport
+
+if TYPE_CHECKING:
+    from baton.configuration import Configuration
+    from baton.consumer import Consumer
+    from baton.extension import Extension
+    from baton.transports import Delivery
+
+logger = logging.getLogger(__name__)
+
+_REFUSED_PAUSE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """What was given up on when a channel was stopped; false if nothing was."""
+
+    commands: int
+    outputs: int
+
+    def __bool__(self) -> bool:
+        return bool(self.commands or self.outputs)
+
+    def __str__(self) -> str:
+        return f"{self.commands} commands and {self.outputs} outputs were abandoned"
+
+
+class Channel:
+    """The exchanges of one extension, and the consumers on them.
+
+    Made on an event loop; nothing is connected before :meth:`start`.
+    """
+
+    def __init__(self, configuration: Configuration, extension: Extension) -> None:
+        durable = not configuration.interop
+        self.exchange = Exchange(configuration.exchange or extension.exchange, durable)
+        self.exchange_out = Exchange(configuration.exchange_out or extension.exchange_out, durable)
+        self.managers: list[ConsumerManager] = []
+        self._configuration = configuration
+        self._extension = extension
+        self._outbox = Outbox(configuration.outbox_messages, configuration.outbox_bytes)
+        self._outbox.on_open(self._wake_managers)
+        self._watchers: list[Callable[[State], None]] = []
+        self._state = State()
+        host = configuration.fqdn or ""
+        self._inbound = _ConsumingLink(self, configuration, f"{extension.name} consumes {host}")
+        self._outbound = _PublishingLink(
+            self, configuration, f"{extension.name} publishes {host}", self._outbox
+        )
+
+    @property
+    def state(self) -> State:
+        """The worse of the two links' states: ready when both are."""
+        states = (self._inbound.state, self._outbound.state)
+        return max(states, key=lambda state: _SEVERITY[state.phase])
+
+    def watch(self, callback: Callable[[State], None]) -> None:
+        """Have *callback* called, on the loop, with each new :attr:`state`."""
+        self._watchers.append(callback)
+
+    def add_consumer(self, consumer: Consumer) -> ConsumerManager:
+        """Have *consumer* receive what is sent to its routing keys, from now or from
+        :meth:`start` on."""
+        settings = self._configuration
+        manager = ConsumerManager(
+            consumer,
+            queue=f"{self._extension.name}.{consumer.server.fqdn or consumer.consumer_name}",
+            origin=Origin(
+                self.exchange_out.name,
+                app_id=self._extension.name,
+                user_id=settings.rabbit_user if settings.rabbit_user_id else None,
+            ),
+            outbox=self._outbox,
+            timeout=settings.handler_timeout,
+            flush=self._outbound.flush_soon,
+            acknowledge=self._inbound.acknowledge_soon,
+        )
+        self.managers.append(manager)
+        manager.start()
+        self._inbound.add(manager)
+        return manager
+
+    def start(self) -> None:
+        """Connect, in the background, and stay connected until :meth:`stop`."""
+        self._outbound.start()
+        self._inbound.start()
+
+    async def stop(self, grace: float) -> Abandoned:
+        """Stop consuming, let what is in flight finish for *grace* seconds, and disconnect."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                with suppress(BatonError):
+                    await self._inbound.stop_consuming()
+                await asyncio.gather(*(manager.drain() for manager in self.managers))
+                await self._outbound.drain()
+        abandoned = Abandoned(
+            sum(manager.abandoned for manager in self.managers), len(self._outbox)
+        )
+        self._outbox.close()
+        for manager in self.managers:
+            manager.stop()
+        self._inbound.flush_acknowledgements()
+        await asyncio.gather(self._inbound.stop(), self._outbound.stop())
+        return abandoned
+
+    def refresh_state(self, _: State) -> None:
+        """A link's state changed: tell the watchers if that changes ours."""
+        state = self.state
+        if state != self._state:
+            self._state = state
+            for callback in self._watchers:
+                callback(state)
+
+    def _wake_managers(self) -> None:
+        for manager in self.managers:
+            manager.wake()
+
+
+_SEVERITY = {Phase.READY: 0, Phase.BLOCKED: 1, Phase.CONNECTING: 2, Phase.DISCONNECTED: 3}
+
+
+class _ConsumingLink(Link):
+    """Declares the exchanges, and a queue for each consumer, whose deliveries it hands out."""
+
+    def __init__(self, channel: Channel, configuration: Configuration, name: str) -> None:
+        super().__init__(configuration, name, channel.refresh_state)
+        self._channel = channel
+        self._arguments = {
+            "x-queue-type": "classic",
+            "x-consumer-timeout": int(configuration.handler_timeout * 1000),
+        }
+        self._suffix = ""
+        self._queues: dict[str, ConsumerManager] = {}
+        self._consuming: set[str] = set()
+        self._done: list[Delivery] = []
+        self._stopping = False
+        self._connected_to: Transport | None = None
+
+    def add(self, manager: ConsumerManager) -> None:
+        """Consume for *manager*, too; at once if connected."""
+        self._mend()
+
+    async def establish(self, transport: Transport) -> None:
+        if transport is not self._connected_to:
+            # A kept name is refused while the broker still holds the old, half-open connection.
+            self._connected_to = transport
+            self._queues.clear()
+        known = set(self._queues.values())
+        for manager in self._channel.managers:
+            if manager not in known:
+                self._queues[f"{manager.queue}.{secrets.token_hex(8)}"] = manager
+        await transport.declare(self._topology())
+        for queue in self._queues:
+            if queue not in self._consuming and not self._stopping:
+                self._consuming.add(queue)
+                await transport.consume(queue, self._configuration.prefetch)
+
+    async def assert_topology(self, transport: Transport) -> None:
+        await transport.declare(self._topology())
+
+    def delivered(self, deliveries: Sequence[Delivery]) -> None:
+        for queue, batch in _by_queue(deliveries):
+            manager = self._queues.get(queue)
+            if manager is not None:
+                manager.delivered(batch)
+
+    def cancelled(self, queue: str) -> None:
+        self._consuming.discard(queue)
+        super().cancelled(queue)
+
+    def detached(self) -> None:
+        self._consuming.clear()
+        for manager in self._channel.managers:
+            manager.channel_lost()
+
+    def acknowledge_soon(self, delivery: Delivery) -> None:
+        """Acknowledge *delivery* at the end of this turn of the loop, with its like."""
+        if not self._done:
+            asyncio.get_running_loop().call_soon(self.flush_acknowledgements)
+        self._done.append(delivery)
+
+    def flush_acknowledgements(self) -> None:
+        """Acknowledge what is done with."""
+        done, self._done = self._done, []
+        if done and self.transport is not None:
+            self.transport.acknowledge(done)
+
+    async def stop_consuming(self) -> None:
+        """Have nothing more delivered."""
+        self._stopping = True
+        for queue in list(self._consuming):
+            if self.transport is not None:
+                await self.transport.cancel(queue)
+
+    def _topology(self) -> Topology:
+        exchange, exchange_out = self._channel.exchange, self._channel.exchange_out
+        return Topology(
+            exchanges=(exchange, exchange_out),
+            queues=[Queue(name, arguments=self._arguments) for name in self._queues],
+            bindings=[
+                Binding(name, exchange.name, key)
+                for name, manager in self._queues.items()
+                for key in manager.consumer.routing_keys
+            ],
+        )
+
+
+class _PublishingLink(Link):
+    """Publishes what is in the outbox, once for each turn of the loop."""
+
+    def __init__(
+        self, channel: Channel, configuration: Configuration, name: str, outbox: Outbox
+    ) -> None:
+        super().__init__(configuration, name, channel.refresh_state)
+        self._channel = channel
+        self._outbox = outbox
+        self._scheduled = False
+        self._drained = asyncio.Event()
+
+    async def establish(self, transport: Transport) -> None:
+        await self.assert_topology(transport)
+        self._send(transport)
+
+    async def assert_topology(self, transport: Transport) -> None:
+        await transport.declare(Topology(exchanges=(self._channel.exchange_out,)))
+
+    def flush_soon(self) -> None:
+        """Send what is new in the outbox at the end of this turn of the loop."""
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def confirmed(self, numbers: Sequence[int]) -> None:
+        self._outbox.confirm(numbers)
+        if not self._outbox:
+            self._drained.set()
+
+    def refused(self, numbers: Sequence[int]) -> None:
+        logger.warning("%s: the broker refused %d outputs, for now", self.name, len(numbers))
+        asyncio.get_running_loop().call_later(_REFUSED_PAUSE, self._send_again, numbers)
+
+    def channel_lost(self, error: BatonError) -> None:
+        if isinstance(error, MessageTooLarge):
+            self._outbox.discard(error.limit)
+        super().channel_lost(error)
+
+    def detached(self) -> None:
+        self._outbox.rewind()
+
+    def unblocked(self) -> None:
+        super().unblocked()
+        self.flush_soon()
+
+    async def drain(self) -> None:
+        """Wait until the outbox is empty."""
+        while self._outbox:
+            self._drained.clear()
+            await self._drained.wait()
+
+    def _send_again(self, numbers: Sequence[int]) -> None:
+        self._outbox.again(numbers)
+        self.flush_soon()
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        if self.transport is not None and self.state.phase is Phase.READY:
+            self._send(self.transport)
+
+    def _send(self, transport: Transport) -> None:
+        publications = self._outbox.take()
+        if publications:
+            transport.publish(publications)
+
+
+def _by_queue(deliveries: Sequence[Delivery]) -> list[tuple[str, list[Delivery]]]:
+    batches: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        batches.setdefault(delivery.queue, []).append(delivery)
+    return list(batches.items())

@@ -1,0 +1,1 @@
+"""The command line: ``baton``, and what the executables of extensions are made with."""

@@ -1,0 +1,45 @@
+"""The factory for executables: what starts an extension's service on a server."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from baton.cli.exit_codes import errors_as_exit_codes
+from baton.cli.log import LEVELS, setup_logging
+from baton.cli.options import broker_options, load_configuration
+from baton.extension import Extension
+
+
+def service_executable(extension: Extension) -> click.Command:
+    """The executable of *extension*: it runs the service until SIGTERM or SIGINT.
+
+    ::
+
+        main = service_executable(extension)
+
+    It exits with 0 when all was finished, with 1 when something had to be abandoned, and with 2
+    for a wrong configuration. A broker that is away is waited for.
+    """
+
+    @click.command(extension.name, help=f"Start the {extension.name} service on this server.")
+    @broker_options
+    @click.option(
+        "--log-level",
+        type=click.Choice(LEVELS),
+        default="info",
+        show_default=True,
+        help="What to log, on standard error or to LOG_FILE.",
+    )
+    def main(config: Path | None, url: str | None, log_level: str) -> None:
+        with errors_as_exit_codes(extension.name):
+            setup_logging(log_level)
+            configuration = load_configuration(extension.name, config, url)
+            if configuration.log_file is not None:
+                setup_logging(log_level, configuration.log_file)
+            service = extension.load("service")(configuration)
+            sys.exit(service.run())
+
+    return main

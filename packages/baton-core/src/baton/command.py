@@ -1,0 +1,108 @@
+"""Commands: what a requester publishes, as an API or a collector does it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from baton.errors import InvalidMessage, shorten
+from baton.message import (
+    SENDER_HEADER,
+    TARGET_HEADER,
+    VERSION_HEADER,
+    WIRE_VERSION,
+    Envelope,
+    encode_body,
+    new_id,
+)
+from baton.transports import Publication
+
+if TYPE_CHECKING:
+    from baton.configuration import Configuration
+    from baton.extension import Extension
+
+_KEY_LIMIT: Final = 255
+"""Bytes of an AMQP short string."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Makes the publications of commands to one extension, all with the same sender.
+
+    *sender* is who asks, as they say; *expires* is in seconds.
+    """
+
+    exchange: str
+    sender: str
+    user_id: str | None
+    expires: float
+
+    @classmethod
+    def of(cls, configuration: Configuration, extension: Extension) -> Requester:
+        """The requester that the settings describe."""
+        return cls(
+            exchange=configuration.exchange or extension.exchange,
+            sender=_own_name(),
+            user_id=configuration.rabbit_user if configuration.rabbit_user_id else None,
+            expires=configuration.expires,
+        )
+
+    def command(
+        self,
+        message: Mapping[str, Any],
+        keys: str | Sequence[str],
+        *,
+        reply_to: str | None = None,
+        expires: float | None = None,
+    ) -> list[Publication]:
+        """One mandatory publication for each key, all with the same ``message_id``: so each key
+        that nobody listens on is told of, and each server does the command once.
+
+        Raises InvalidMessage for a message without a string ``type``, or that is not JSON, and
+        for a key that is none.
+        """
+        targets = [keys] if isinstance(keys, str) else list(dict.fromkeys(keys))
+        if not targets:
+            raise InvalidMessage("A command needs a target: an environment, an fqdn, or *")
+        for key in targets:
+            if not 1 <= len(key.encode()) <= _KEY_LIMIT:
+                raise InvalidMessage(
+                    f'"{shorten(key)}" is no target: 1 to {_KEY_LIMIT} bytes are allowed'
+                )
+        if not isinstance(message.get("type"), str):
+            raise InvalidMessage("A command is a JSON object with a type")
+        try:
+            body = encode_body(message)
+        except (TypeError, ValueError) as error:
+            raise InvalidMessage(f"The command is not JSON: {error}") from None
+        envelope = Envelope(
+            message_id=new_id(),
+            reply_to=reply_to,
+            timestamp=time.time(),
+            expires=self.expires if expires is None else expires,
+            user_id=self.user_id,
+            app_id="baton",
+            headers={
+                VERSION_HEADER: WIRE_VERSION,
+                TARGET_HEADER: targets,
+                SENDER_HEADER: self.sender,
+            },
+        )
+        return [
+            Publication(number, self.exchange, key, body, envelope, mandatory=True)
+            for number, key in enumerate(targets, start=1)
+        ]
+
+
+def _own_name() -> str:
+    """Who runs this process, and where: ``alice@web01``."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in many containers
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,336 @@
+"""Configuration: one frozen object, merged from options, environment, file and defaults.
+
+First wins: keywords and command-line options, environment variables ``BATON_*``, the YAML file,
+what :func:`configure` set, defaults. docs/configuration.md lists every key.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from baton.broker_url import DEFAULT_PORTS, Endpoint, parse_endpoint, parse_url
+from baton.errors import ConfigurationError, shorten
+
+logger = logging.getLogger(__name__)
+
+ENV_PREFIX: Final = "BATON_"
+_SECRETS: Final = frozenset({"rabbit_pass", "rabbit_url"})
+_defaults: dict[str, Any] = {}
+
+
+def configure(**settings: Any) -> None:
+    """Set defaults for this process, below the file: for the original's users.
+
+    ``host``, ``port``, ``vhost``, ``user``, ``password`` and ``heartbeat`` stand for the
+    ``RABBIT_`` keys; any other key has its own name in lower case. Each call replaces what the
+    one before set. Raises ConfigurationError for a wrong value.
+    """
+    named = {_SEED_NAMES.get(key, key): value for key, value in settings.items()}
+    Configuration(**named)
+    _defaults.clear()
+    _defaults.update(named)
+
+
+_SEED_NAMES: Final = {
+    "host": "rabbit_host",
+    "port": "rabbit_port",
+    "vhost": "rabbit_vhost",
+    "user": "rabbit_user",
+    "password": "rabbit_pass",
+    "heartbeat": "rabbit_heartbeat",
+    "url": "rabbit_url",
+}
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"is not a JSON list: {error}") from None
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _split_hosts(value: object) -> object:
+    # "[::1]:5672" begins like a JSON list, but is a host.
+    hosts = value.split(",") if isinstance(value, str) and '"' not in value else _split(value)
+    if not isinstance(hosts, list | tuple):
+        return hosts
+    if not hosts:
+        raise ValueError("names no host")
+    return tuple(
+        host if isinstance(host, Endpoint) else parse_endpoint(str(host).strip()) for host in hosts
+    )
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
+Hosts = Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(_split_hosts)]
+
+
+class Configuration(BaseSettings):
+    """Everything that can be set, by its name in lower case.
+
+    A constructor call reads nothing from outside; :meth:`load` merges all the sources. A key that
+    is not one of Baton's is readable too, in lower case; one that nobody set is None.
+
+    >>> configuration = Configuration(rabbit_host="mq1,mq2:5673", colour="blue")
+    >>> [str(endpoint) for endpoint in configuration.endpoints]
+    ['mq1:5672', 'mq2:5673']
+    >>> configuration.colour, configuration.unheard_of
+    ('blue', None)
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        extra="allow",
+        frozen=True,
+        coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
+    )
+
+    # How to reach the broker
+    rabbit_scheme: Literal["amqp", "amqps", "memory"] = "amqp"
+    rabbit_host: Hosts = (Endpoint("localhost"),)
+    rabbit_port: int | None = Field(None, ge=1, le=65535)
+    rabbit_vhost: str = "/"
+    rabbit_user: str = "guest"
+    rabbit_pass: SecretStr = SecretStr("guest")
+    rabbit_pass_file: Path | None = None
+    rabbit_heartbeat: int = Field(10, ge=0, le=65535)
+    rabbit_tls_ca_file: Path | None = None
+    rabbit_tls_cert_file: Path | None = None
+    rabbit_tls_key_file: Path | None = None
+    rabbit_user_id: bool = True
+
+    # The exchanges
+    exchange: str | None = None
+    exchange_out: str | None = None
+    interop: bool = False
+    cluster: bool = False
+
+    # Who this server is
+    environment: str | None = None
+    fqdn: str | None = None
+    app_names: Names = ()
+    facts: Paths = ()
+
+    # How a service works
+    prefetch: int = Field(100, ge=1, le=65535)
+    handler_timeout: float = Field(1800.0, gt=0, le=604_800)
+    expires: float = Field(60.0, gt=0, le=604_800)
+    outbox_messages: int = Field(20_000, ge=2)
+    outbox_bytes: int = Field(64 * 1024 * 1024, ge=1024)
+    grace: float = Field(10.0, ge=0, le=86_400)
+
+    # How the connection is kept
+    pulse: float = Field(15.0, ge=0.1, le=86_400)
+    deadline: float = Field(5.0, ge=0.1, le=3600)
+    reconnect_max: float = Field(3.0, ge=0.1, le=3600)
+
+    # Running as a daemon
+    pid_file: Path | None = None
+    log_file: Path | None = None
+
+    _path: Path | None = PrivateAttr(None)
+    _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    if not TYPE_CHECKING:  # whoever checks types sees the declared names alone
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                return super().__getattr__(name)
+            return (self.__pydantic_extra__ or {}).get(name)
+
+    def __init__(
+        self,
+        *,
+        _path: Path | None = None,
+        _origins: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> None:
+        origins = _origins or {}
+        values = _with_url(values, origins.get("rabbit_url", "RABBIT_URL"))
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigurationError(_explain(error, values, origins)) from None
+        self._path = _path
+        self._origins = origins
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keywords only: :meth:`load` merges the sources itself, to know what came from where."""
+        return (init_settings,)
+
+    @classmethod
+    def load(
+        cls, path: Path | str | None = None, *, extension: str | None = None, **options: Any
+    ) -> Configuration:
+        """Merge *options*, the environment, the file, :func:`configure` and the defaults.
+
+        *path* is the YAML file; without one it is ``/etc/<extension>/<extension>.cfg``. A missing
+        file is logged, and ``localhost`` is used. An option that is None is not set. Raises
+        ConfigurationError, whose text names the file, the key and what is allowed.
+        """
+        file, content = _find_file(path, extension)
+        layers = (
+            ({key: value for key, value in options.items() if value is not None}, "option {key}"),
+            (EnvSettingsSource(cls)() | _environment_url(), f"environment {ENV_PREFIX}{{key}}"),
+            (content, f"{file}: {{key}}"),
+            (_defaults, "baton.configure: {key}"),
+        )
+        merged: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        for values, origin in layers:
+            for key, value in _with_url(values, origin.format(key="RABBIT_URL")).items():
+                if key not in merged:
+                    merged[key] = value
+                    origins[key] = origin.format(key=key.upper())
+        return cls(_path=file, _origins=origins, **merged)
+
+    @property
+    def path(self) -> Path | None:
+        """The file that was read, None if there was none."""
+        return self._path
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """Where each key that was set came from, by its name in lower case."""
+        return self._origins
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Each host of the pool with the port to use there."""
+        default = self.rabbit_port or DEFAULT_PORTS[self.rabbit_scheme]
+        return tuple(Endpoint(host, port or default) for host, port in self.rabbit_host)
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.rabbit_scheme == "amqps"
+
+    def read_password(self) -> str:
+        """The password, from ``RABBIT_PASS_FILE`` anew each time: it may have been rotated.
+
+        Raises ConfigurationError if the file cannot be read.
+        """
+        if self.rabbit_pass_file is None:
+            return self.rabbit_pass.get_secret_value()
+        try:
+            return self.rabbit_pass_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not in UTF-8"
+            raise ConfigurationError(
+                f"RABBIT_PASS_FILE: {self.rabbit_pass_file} cannot be read: {reason}"
+            ) from None
+
+
+def default_path(extension: str) -> Path:
+    """Where an extension's configuration is looked for."""
+    return Path("/etc") / extension / f"{extension}.cfg"
+
+
+def _find_file(
+    path: Path | str | None, extension: str | None
+) -> tuple[Path | None, dict[str, Any]]:
+    if path is None and extension is None:
+        return None, {}
+    file = Path(path) if path is not None else default_path(str(extension))
+    try:
+        return file, _read_file(file)
+    except FileNotFoundError:
+        # The original names it an error for a file that was asked for, and so do we.
+        level = logging.INFO if path is None else logging.ERROR
+        logger.log(level, "Could not find a baton configuration file at %s", file)
+        return None, {}
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    """The file's keys in lower case, without those that have no value."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        typed = yaml.safe_load(text)
+        plain = yaml.load(text, yaml.BaseLoader)  # noqa: S506  (builds strings, nothing else)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file}: is not in UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        where = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigurationError(f"{file}{where}: is not valid YAML: {error.problem}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"{file}: is not valid YAML: {shorten(reason)}") from None
+    if typed is None:
+        return {}
+    if not isinstance(typed, dict):
+        raise ConfigurationError(f"{file}: holds no keys: a line is KEY: value")
+    fields = Configuration.model_fields
+    content: dict[str, Any] = {}
+    for key, value in typed.items():
+        name = str(key).lower()
+        if value is None:
+            continue
+        # YAML reads 0123 as 83 and "yes" as true; a password or a name is what stands there.
+        is_scalar = isinstance(value, str | int | float | bool)
+        content[name] = plain[str(key)] if is_scalar and name in fields else value
+    return content
+
+
+def _environment_url() -> dict[str, Any]:
+    url = os.environ.get(f"{ENV_PREFIX}RABBIT_URL")
+    return {"rabbit_url": url} if url else {}
+
+
+def _with_url(values: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """*values* with their ``rabbit_url``, if they have one, taken apart: it wins over the parts."""
+    url = values.get("rabbit_url")
+    if url is None:
+        return dict(values)
+    try:
+        parts = parse_url(str(url))
+    except ValueError as error:
+        raise ConfigurationError(f"{origin} {error}") from None
+    return {key: value for key, value in values.items() if key != "rabbit_url"} | parts
+
+
+def _explain(error: ValidationError, values: Mapping[str, Any], origins: Mapping[str, str]) -> str:
+    """One sentence a wrong key: where it came from, what it was unless secret, what is allowed."""
+    sentences = []
+    for detail in error.errors(include_input=False, include_url=False):
+        key = str(detail["loc"][0])
+        where = origins.get(key, key.upper())
+        value = values.get(key)
+        shown = "" if key in _SECRETS or value is None else f' "{shorten(str(value))}"'
+        rule = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        sentences.append(f"{where}{shown} {rule[0].lower()}{rule[1:]}")
+    return "; ".join(dict.fromkeys(sentences))

@@ -1,0 +1,144 @@
+"""Consumers: what an extension does with each command."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from baton.errors import HandlerTimeout, shorten
+from baton.message import Message
+from baton.observer import Observable
+
+if TYPE_CHECKING:
+    from baton.server import Server
+    from baton.transports import Delivery
+
+logger = logging.getLogger(__name__)
+
+ERROR_LIMIT: Final = 1000
+"""Characters of an exception's text that an error output repeats at most."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a command; ``error`` is the exception that ended it, None if it was done."""
+
+    error: BaseException | None = None
+
+    @property
+    def name(self) -> str:
+        """``done`` or ``failed``, as ``baton-end`` has it."""
+        return "done" if self.error is None else "failed"
+
+
+class Consumer(Observable):
+    """Processes the commands that reach a server under its routing keys.
+
+    An extension overrides :meth:`process_message`, as ``async def`` or as a plain ``def``. A
+    plain one runs in a worker thread, so that it may block. Commands are processed one at a time,
+    in order of arrival; :attr:`concurrency` of them at once, if an ``async def`` asks for more.
+
+    >>> from baton.server import Server
+    >>> class Restart(Consumer):
+    ...     def process_message(self, message):
+    ...         self.notify_success(f"restarted {message['unit']}")
+    >>> Restart("restart", Server("web01.example.org", "production")).routing_key
+    'restart.production'
+    """
+
+    concurrency = 1
+
+    def __init__(self, consumer_name: str, server: Server) -> None:
+        self.consumer_name = consumer_name
+        self.server = server
+
+    @property
+    def routing_key(self) -> str:
+        """The key that commands for this consumer carry: ``<consumer_name>.<environment>``."""
+        return f"{self.consumer_name}.{self.server.environment}"
+
+    @property
+    def routing_keys(self) -> tuple[str, ...]:
+        """Every key to listen on; :attr:`routing_key` alone by default."""
+        return (self.routing_key,)
+
+    @property
+    def blocking(self) -> bool:
+        """Whether :meth:`process_message` is a plain ``def``, which needs a thread."""
+        return not inspect.iscoroutinefunction(self.process_message)
+
+    def process_message(self, message: Message) -> Awaitable[None] | None:
+        """Do what *message* asks for.
+
+        Called for each command that is a JSON object with a string ``type``, has not expired, and
+        was not processed before. What it notifies is published at once and belongs to that
+        command. What it raises becomes an error output; the service goes on.
+        """
+        raise NotImplementedError
+
+    async def handle_message(self, delivery: Delivery, timeout: float) -> Outcome:
+        """Decode *delivery* and process it on the event loop, for *timeout* seconds at most."""
+        with self._guard() as outcome:
+            message = decode(delivery)
+            deadline = asyncio.timeout(timeout)
+            try:
+                async with deadline:
+                    result = self.process_message(message)
+                    if result is not None:
+                        await result
+            except TimeoutError:
+                if deadline.expired():
+                    raise HandlerTimeout(f"{message.type} took more than {timeout:g} s") from None
+                raise
+        return outcome
+
+    def handle_message_blocking(self, delivery: Delivery) -> Outcome:
+        """Decode *delivery* and process it in the calling thread, which may be held up."""
+        with self._guard() as outcome:
+            result = self.process_message(decode(delivery))
+            if inspect.isawaitable(result):
+                if inspect.iscoroutine(result):
+                    result.close()
+                raise TypeError("process_message returned an awaitable: declare it async def")
+        return outcome
+
+    @contextmanager
+    def _guard(self) -> Iterator[Outcome]:
+        """A handler never wounds the service: whatever it raises is notified as an error."""
+        outcome = Outcome()
+        try:
+            yield outcome
+        except asyncio.CancelledError as error:
+            task = _current_task()
+            if task is not None and task.cancelling():
+                raise  # the service gives up on the handler
+            outcome.error = error
+        except BaseException as error:
+            outcome.error = error
+        if outcome.error is not None:
+            self._notify_failure(outcome.error)
+
+    def _notify_failure(self, error: BaseException) -> None:
+        try:
+            self.notify_error(type(error), shorten(str(error), ERROR_LIMIT))
+        except Exception:  # its attributes raise, or the outbox is full
+            logger.exception("The error of a command could not be published: %r", error)
+
+
+def decode(delivery: Delivery) -> Message:
+    """The message that *delivery* carries; raises InvalidMessage."""
+    return Message.decode(
+        delivery.body, delivery.envelope, delivery.routing_key, delivery.redelivered
+    )
+
+
+def _current_task() -> asyncio.Task[None] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None

@@ -1,0 +1,350 @@
+"""The consumer manager: everything between a queue and a consumer.
+
+It observes its consumer, knows the queue that is bound for it, dispatches each delivery to it,
+publishes what it notifies, and acknowledges a delivery when its outputs are confirmed. One needn't
+extend it, unless to change how commands are dispatched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from baton.consumer import Consumer, Outcome
+from baton.message import (
+    BCC_HEADER,
+    CONTENT_TYPE,
+    END_HEADER,
+    END_TYPE,
+    INSTANCE_HEADER,
+    SEQUENCE_HEADER,
+    VERSION_HEADER,
+    WIRE_VERSION,
+    Envelope,
+    encode_body,
+    is_reply_key,
+    new_id,
+)
+from baton.outbox import Outbox, Output
+from baton.worker import Mailbox, Worker
+
+if TYPE_CHECKING:
+    from baton.transports import Delivery
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED: Final = 1024
+"""Message ids that a consumer remembers, so as to run none twice."""
+_WORKER_WINDOW: Final = 32
+_TURN: Final = 0.005
+"""Seconds that handlers which never wait may hold the event loop before it has a turn."""
+
+
+@dataclass(slots=True, eq=False)
+class Command:
+    """A command in progress."""
+
+    delivery: Delivery
+    started: float
+    reply_to: str | None
+    outputs: int = 0
+    unconfirmed: int = 0
+    finished: bool = False
+    last: Output | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who publishes: what every output of a service says of its sender."""
+
+    exchange_out: str
+    app_id: str
+    user_id: str | None
+    instance: str = field(default_factory=new_id)
+
+
+_current: ContextVar[Command | None] = ContextVar("baton_command", default=None)
+
+
+class ConsumerManager:
+    """Runs one consumer.
+
+    *outbox* takes its outputs; *flush* is called when some are to be sent; *acknowledge* when
+    deliveries are done with. *timeout* is HANDLER_TIMEOUT in seconds. Everything but
+    :meth:`update` happens on the event loop.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        queue: str,
+        origin: Origin,
+        outbox: Outbox,
+        *,
+        timeout: float,
+        flush: Callable[[], None],
+        acknowledge: Callable[[Delivery], None],
+    ) -> None:
+        self.consumer = consumer
+        self.queue = queue
+        self._origin = origin
+        self._outbox = outbox
+        self._timeout = timeout
+        self._flush = flush
+        self._acknowledge = acknowledge
+        self._buffer: deque[Delivery] = deque()
+        self._running: set[Command] = set()
+        self._unfinished = 0
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._interrupted: Counter[tuple[str, bytes]] = Counter()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._runners: list[asyncio.Task[None]] = []
+        self._worker: Worker[Command] | None = None
+        self._mailbox: Mailbox | None = None
+        consumer.add_observer(self)
+
+    def start(self) -> None:
+        """Begin to dispatch. Called once, on the event loop, before the first delivery."""
+        loop = asyncio.get_running_loop()
+        self._mailbox = mailbox = Mailbox()
+        if self.consumer.blocking:
+            name = f"baton {self.consumer.consumer_name}"
+            worker = Worker[Command](name, lambda command: self._run_in_worker(command, mailbox))
+            self._worker = worker
+            self._runners = [loop.create_task(self._feed(worker))]
+        else:
+            self._runners = [
+                loop.create_task(self._run()) for _ in range(self.consumer.concurrency)
+            ]
+
+    def stop(self) -> None:
+        """Give up what is running. An async handler is cancelled; a thread is left behind."""
+        for runner in self._runners:
+            runner.cancel()
+        if self._worker is not None:
+            self._worker.stop()
+        self.consumer.remove_observer(self)
+
+    async def drain(self) -> None:
+        """Wait until every delivery has been processed and its outputs are confirmed."""
+        await self._idle.wait()
+
+    @property
+    def abandoned(self) -> int:
+        """Commands that are not done with: running, waiting, or with outputs not confirmed."""
+        return len(self._running) + len(self._buffer)
+
+    def delivered(self, deliveries: Sequence[Delivery]) -> None:
+        """Take *deliveries*, to be processed in order."""
+        self._buffer.extend(deliveries)
+        self._idle.clear()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Look again: there may be room for outputs now."""
+        self._wake.set()
+
+    def channel_lost(self) -> None:
+        """What was delivered comes again, if it comes: forget what was not started."""
+        self._buffer.clear()
+        self._interrupted = Counter(
+            _identity(command.delivery)
+            for command in self._running
+            if command.delivery.envelope.message_id is None
+        )
+        self._settle()
+
+    def update(self, message: Mapping[str, Any]) -> None:
+        """Publish what the consumer notified. Called in the thread that notified it.
+
+        Raises TypeError or ValueError for what is not JSON, MessageTooLarge and OutboxFull.
+        """
+        command = _current.get()
+        level = logging.ERROR if message.get("type") == "error" else logging.INFO
+        logger.log(level, "%s", message, extra={"baton_output": message})
+        body = encode_body(message)
+        mailbox = self._mailbox
+        if mailbox is None or mailbox.is_local:
+            self._outbox.reserve(len(body), wait=False)
+            self._publish(command, body)
+        else:
+            self._outbox.reserve(len(body), wait=True)
+            mailbox.post(lambda: self._publish(command, body))
+
+    async def _run(self) -> None:
+        clock = time.monotonic
+        turn = clock()
+        while True:
+            while self._buffer and self._outbox.open:
+                command = self._begin(self._buffer.popleft())
+                if command is not None:
+                    _current.set(command)
+                    outcome = await self.consumer.handle_message(command.delivery, self._timeout)
+                    self._finish(command, outcome)
+                    _current.set(None)
+                if clock() - turn > _TURN:
+                    await asyncio.sleep(0)
+                    turn = clock()
+            self._settle()
+            self._wake.clear()
+            await self._wake.wait()
+            turn = clock()
+
+    async def _feed(self, worker: Worker[Command]) -> None:
+        while True:
+            batch = []
+            while self._buffer and self._outbox.open and self._unfinished < _WORKER_WINDOW:
+                command = self._begin(self._buffer.popleft())
+                if command is not None:
+                    batch.append(command)
+            if batch:
+                worker.submit(batch)
+            self._settle()
+            self._wake.clear()
+            await self._wake.wait()
+
+    def _run_in_worker(self, command: Command, mailbox: Mailbox) -> None:
+        if _expired(command.delivery, time.monotonic()):
+            mailbox.post(lambda: self._expire(command))
+            return
+        command.started = time.monotonic()
+        _current.set(command)
+        outcome = self.consumer.handle_message_blocking(command.delivery)
+        _current.set(None)
+        mailbox.post(lambda: self._finish(command, outcome))
+
+    def _begin(self, delivery: Delivery) -> Command | None:
+        """The command to run for *delivery*; None if it is not to be run (any more)."""
+        envelope = delivery.envelope
+        reply_to = envelope.reply_to if is_reply_key(envelope.reply_to) else None
+        command = Command(delivery, time.monotonic(), reply_to)
+        if self._ran_before(delivery):
+            logger.debug("Delivered again, not run again: %s", envelope.message_id)
+            self._acknowledge(delivery)
+            return None
+        self._running.add(command)
+        self._unfinished += 1
+        if _expired(delivery, command.started):
+            self._expire(command)
+            return None
+        return command
+
+    def _ran_before(self, delivery: Delivery) -> bool:
+        message_id = delivery.envelope.message_id
+        if message_id is None:
+            identity = _identity(delivery)
+            if not delivery.redelivered or not self._interrupted[identity]:
+                return False
+            self._interrupted[identity] -= 1
+            return True
+        if message_id in self._seen:
+            return True
+        self._seen[message_id] = None
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return False
+
+    def _expire(self, command: Command) -> None:
+        logger.warning("Dropped a command that had expired: %s", command.delivery.envelope)
+        self._end(command, "expired")
+
+    def _finish(self, command: Command, outcome: Outcome) -> None:
+        self._end(command, outcome.name)
+        if self._worker is not None:
+            self._wake.set()
+
+    def _end(self, command: Command, outcome: str) -> None:
+        """Tell the requester that the command is finished: on its last output, if that is still
+        here, else with one more message that only the requester sees."""
+        command.finished = True
+        self._unfinished -= 1
+        end = {
+            "outcome": outcome,
+            "outputs": command.outputs,
+            "duration": int((time.monotonic() - command.started) * 1_000_000),
+        }
+        if command.last is not None and not command.last.sent:
+            command.last.headers[END_HEADER] = end
+        elif command.reply_to is not None:
+            body = encode_body({**self._attributes(), "type": END_TYPE})
+            self._outbox.reserve_beyond(len(body))
+            self._send(command, command.reply_to, body, {END_HEADER: end})
+        self._complete(command)
+
+    def _attributes(self) -> Mapping[str, Any]:
+        try:
+            return self.consumer.attributes
+        except Exception:
+            logger.exception("The attributes of %s", self.consumer.consumer_name)
+            return self.consumer.server.attributes
+
+    def _publish(self, command: Command | None, body: bytes) -> None:
+        headers: dict[str, Any] = {}
+        if command is not None and command.reply_to is not None:
+            headers[BCC_HEADER] = [command.reply_to]
+        output = self._send(command, "", body, headers)
+        if command is not None:
+            command.last = output
+            command.outputs += 1
+
+    def _send(
+        self, command: Command | None, key: str, body: bytes, headers: dict[str, Any]
+    ) -> Output:
+        headers[VERSION_HEADER] = WIRE_VERSION
+        headers[INSTANCE_HEADER] = self._origin.instance
+        correlation_id = None
+        if command is not None:
+            headers[SEQUENCE_HEADER] = command.outputs
+            correlation_id = command.delivery.envelope.message_id
+            command.unconfirmed += 1
+        output = Output(
+            exchange=self._origin.exchange_out,
+            routing_key=key,
+            body=body,
+            envelope=Envelope(
+                message_id=new_id(),
+                correlation_id=correlation_id,
+                timestamp=time.time(),
+                user_id=self._origin.user_id,
+                app_id=self._origin.app_id,
+                content_type=CONTENT_TYPE,
+                persistent=True,
+            ),
+            headers=headers,
+            confirmed=None if command is None else lambda: self._confirmed(command),
+        )
+        self._outbox.add(output)
+        self._flush()
+        return output
+
+    def _confirmed(self, command: Command) -> None:
+        command.unconfirmed -= 1
+        self._complete(command)
+
+    def _complete(self, command: Command) -> None:
+        if command.finished and not command.unconfirmed and command in self._running:
+            self._running.discard(command)
+            self._acknowledge(command.delivery)
+            self._settle()
+
+    def _settle(self) -> None:
+        if not self._running and not self._buffer:
+            self._idle.set()
+
+
+def _expired(delivery: Delivery, now: float) -> bool:
+    """Whether *delivery* has waited here for longer than its expiry, measured from receipt."""
+    expires = delivery.envelope.expires
+    return expires is not None and now - delivery.received >= expires
+
+
+def _identity(delivery: Delivery) -> tuple[str, bytes]:
+    return delivery.routing_key, delivery.body

@@ -1,0 +1,104 @@
+"""What an extension is: a name, and where its parts are to be found.
+
+An extension registers a description of itself in the entry-point group ``baton.extensions``, so
+that listing the installed extensions imports none of their machinery.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
+
+from baton.errors import ConfigurationError
+
+EXTENSIONS_GROUP: Final = "baton.extensions"
+COMMANDS_GROUP: Final = "baton.commands"
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A description of an extension; ``service``, ``api`` and ``monitor`` are ``module:Class``.
+
+    >>> Extension("baton-ping").exchange, Extension("baton-ping").exchange_out
+    ('baton_ping_in', 'baton_ping_out')
+    """
+
+    name: str
+    summary: str = ""
+    service: str | None = None
+    api: str | None = None
+    monitor: str | None = None
+    commands: tuple[str, ...] = ()
+
+    @property
+    def exchange(self) -> str:
+        """The input exchange's name, unless the setting ``EXCHANGE`` says otherwise."""
+        return f"{self.name.replace('-', '_')}_in"
+
+    @property
+    def exchange_out(self) -> str:
+        """The output exchange's name, unless the setting ``EXCHANGE_OUT`` says otherwise."""
+        return f"{self.name.replace('-', '_')}_out"
+
+    def load(self, part: str) -> Any:
+        """Import and return the class that *part* (``service``, ``api`` or ``monitor``) names.
+
+        Raises ConfigurationError if the extension has no such part or it cannot be imported.
+        """
+        path = getattr(self, part)
+        if path is None:
+            raise ConfigurationError(f"The extension {self.name} has no {part}")
+        module, _, name = path.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise ConfigurationError(
+                f"The {part} of the extension {self.name}, {path}, cannot be imported: {error}"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledExtension:
+    """An entry of the group ``baton.extensions``: who offers it, and what came of loading it."""
+
+    entry_point: str
+    distribution: str
+    version: str
+    extension: Extension | None
+    error: str | None = None
+
+
+def installed_extensions() -> Iterator[InstalledExtension]:
+    """Each extension of this Python environment, broken ones too, in order of their names."""
+    for entry in sorted(entry_points(group=EXTENSIONS_GROUP), key=lambda entry: entry.name):
+        yield _inspect(entry)
+
+
+def find_extension(name: str) -> Extension:
+    """The installed extension of that *name*: ``ping`` and ``baton-ping`` mean the same.
+
+    A name that is not installed gives a bare description, so that a command can be sent to an
+    extension that only other servers have.
+    """
+    for installed in installed_extensions():
+        found = installed.extension
+        if found is not None and name in (found.name, installed.entry_point):
+            return found
+    return Extension(name)
+
+
+def _inspect(entry: EntryPoint) -> InstalledExtension:
+    distribution = entry.dist
+    owner = distribution.name if distribution else "?"
+    version = distribution.version if distribution else "?"
+    try:
+        extension = entry.load()
+    except Exception as error:  # whatever somebody's module raises while it is imported
+        return InstalledExtension(entry.name, owner, version, None, f"{entry.value}: {error}")
+    if not isinstance(extension, Extension):
+        reason = f"{entry.value} is no baton.Extension but a {type(extension).__name__}"
+        return InstalledExtension(entry.name, owner, version, None, reason)
+    return InstalledExtension(entry.name, owner, version, extension)

@@ -1,0 +1,302 @@
+"""Collecting replies: a command is published, and what is said to it arrives as it is said.
+
+The requester's own queue is bound to the output exchange by a random key that it sends along, so
+neither monitors nor other requesters' replies pass through it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from baton.command import Requester
+from baton.errors import (
+    AuthenticationFailed,
+    BatonError,
+    BrokerError,
+    BrokerUnavailable,
+    InvalidMessage,
+    NotFound,
+    PublishTimeout,
+    Unroutable,
+)
+from baton.message import END_HEADER, END_TYPE, INSTANCE_HEADER, Message, new_id
+from baton.transports import (
+    Binding,
+    Delivery,
+    Queue,
+    Topology,
+    Transport,
+    TransportListener,
+    open_transport,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from baton.broker_url import Endpoint
+    from baton.configuration import Configuration
+    from baton.extension import Extension
+
+_PREFETCH: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An output that answers a command.
+
+    ``elapsed`` is the time from the publish to its arrival, in seconds. ``end`` is what
+    ``baton-end`` says if the server has finished with it. ``original`` is an answer without a
+    correlation, as a Ruby Baton gives it: whose command it answers is not known.
+    """
+
+    message: Message
+    elapsed: float
+    instance: str
+    end: Mapping[str, Any] | None = None
+    original: bool = False
+
+    @property
+    def fqdn(self) -> str:
+        """The server's name, as it says."""
+        return str(self.message.get("fqdn", ""))
+
+    @property
+    def is_output(self) -> bool:
+        """Whether this is something that the server said, not only the end of it."""
+        return self.message.type != END_TYPE
+
+
+class Collector(TransportListener):
+    """Sends one command and collects what is said to it.
+
+    ::
+
+        async with Collector(configuration, extension) as collector:
+            await collector.send({"type": "ping"}, ["production"])
+            async for reply in collector.replies(timeout=2):
+                print(reply.fqdn, reply.elapsed)
+    """
+
+    def __init__(self, configuration: Configuration, extension: Extension) -> None:
+        self.message_id: str | None = None
+        self.targets: tuple[str, ...] = ()
+        self.unroutable: tuple[str, ...] = ()
+        self._configuration = configuration
+        self._extension = extension
+        self._requester = Requester.of(configuration, extension)
+        self._exchange_out = configuration.exchange_out or extension.exchange_out
+        self._reply_key = new_id()
+        self._transport: Transport | None = None
+        self._sent_at = 0.0
+        self._replies: asyncio.Queue[Reply | BatonError] = asyncio.Queue()
+        self._seen: set[str] = set()
+        self._open_instances: set[str] = set()
+        self._finished: set[str] = set()
+        self._unsettled: dict[int, str] = {}
+        self._returned: list[str] = []
+        self._settled = asyncio.Event()
+        self._failure: BatonError | None = None
+
+    async def __aenter__(self) -> Self:
+        """Connect to one host of the pool.
+
+        Raises BrokerUnavailable if none can be reached, AuthenticationFailed if one refuses us.
+        """
+        await self._connect()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._close()
+
+    async def send(
+        self, message: Mapping[str, Any], keys: Sequence[str], *, expires: float | None = None
+    ) -> None:
+        """Publish the command to *keys*.
+
+        Returns when the broker has confirmed it; :attr:`unroutable` then names the keys that
+        nobody listens on. Raises Unroutable if that is all of them, PublishTimeout if the broker
+        does not confirm within the deadline, InvalidMessage for a wrong message or key, another
+        BrokerError for what the broker refuses. Called once.
+        """
+        publications = self._requester.command(
+            message, keys, reply_to=self._reply_key, expires=expires
+        )
+        self.message_id = publications[0].envelope.message_id
+        self.targets = tuple(publication.routing_key for publication in publications)
+        await self._listen()
+        self._unsettled = {each.number: each.routing_key for each in publications}
+        self._sent_at = time.perf_counter()
+        self._require_transport().publish(publications)
+        try:
+            async with asyncio.timeout(self._configuration.deadline):
+                await self._settled.wait()
+        except TimeoutError:
+            raise PublishTimeout(
+                "The broker did not confirm the command: it may still arrive, "
+                f"until it expires in {self._requester.expires:g} s"
+            ) from None
+        if isinstance(self._failure, NotFound):
+            raise Unroutable(self.targets, self._requester.exchange, missing=True)
+        if self._failure is not None:
+            raise self._failure
+        self.unroutable = tuple(self._returned)
+        if len(self.unroutable) == len(self.targets):
+            raise Unroutable(self.unroutable, self._requester.exchange)
+
+    async def replies(self, timeout: float) -> AsyncIterator[Reply]:
+        """Yield each reply as it arrives, for *timeout* seconds after the publish.
+
+        Ends earlier when every server that can be known to be asked has finished: that is when
+        all targets are names of servers. Raises BrokerUnavailable if the connection is lost.
+        """
+        deadline = self._sent_at + timeout
+        while not self._is_complete():
+            try:
+                async with asyncio.timeout(deadline - time.perf_counter()):
+                    reply = await self._replies.get()
+            except TimeoutError:
+                return
+            if isinstance(reply, BatonError):
+                raise reply
+            yield reply
+
+    def delivered(self, deliveries: Sequence[Delivery]) -> None:
+        """Part of the transport's listener: replies came."""
+        self._require_transport().acknowledge(deliveries)
+        for delivery in deliveries:
+            reply = self._reply(delivery)
+            if reply is not None:
+                self._replies.put_nowait(reply)
+
+    def confirmed(self, numbers: Sequence[int]) -> None:
+        """Part of the transport's listener: the command is with the broker."""
+        for number in numbers:
+            self._unsettled.pop(number, None)
+        if not self._unsettled:
+            self._settled.set()
+
+    def refused(self, numbers: Sequence[int]) -> None:
+        """Part of the transport's listener: the broker does not take the command."""
+        self._fail(BrokerError("The broker refused the command (basic.nack)"))
+
+    def returned(self, number: int, reason: str) -> None:
+        """Part of the transport's listener: nobody listens on a target."""
+        key = self._unsettled.get(number)
+        if key is not None:
+            self._returned.append(key)
+
+    def channel_lost(self, error: BatonError) -> None:
+        """Part of the transport's listener: the broker refused something."""
+        self._fail(error)
+
+    def cancelled(self, queue: str) -> None:
+        """Part of the transport's listener: somebody deleted our queue."""
+        self._fail(BrokerUnavailable(f"The reply queue {queue} was deleted"))
+
+    def lost(self, error: BrokerError) -> None:
+        """Part of the transport's listener: the connection has gone."""
+        self._fail(error)
+
+    async def _connect(self) -> None:
+        endpoints = self._configuration.endpoints
+        reasons = []
+        for endpoint in random.sample(endpoints, len(endpoints)):
+            try:
+                await self._open(endpoint)
+            except AuthenticationFailed:
+                raise
+            except BrokerUnavailable as error:
+                reasons.append(str(error))
+            except TimeoutError:
+                reasons.append(f"{endpoint}: no answer in {self._configuration.deadline:g} s")
+            else:
+                return
+        raise BrokerUnavailable(f"No broker could be reached: {', '.join(reasons)}")
+
+    async def _open(self, endpoint: Endpoint) -> None:
+        name = f"{self._extension.name} requester"
+        self._transport = open_transport(self._configuration, endpoint, self, name)
+        try:
+            async with asyncio.timeout(self._configuration.deadline):
+                await self._transport.open()
+        except BaseException:
+            await self._close()
+            raise
+
+    async def _listen(self) -> None:
+        transport = self._require_transport()
+        queue = Queue(
+            f"{self._extension.name}-requester.{secrets.token_hex(8)}",
+            arguments={"x-queue-type": "classic"},
+        )
+        # A Ruby server answers with the empty key, and to nobody in particular.
+        keys = [self._reply_key, ""] if self._configuration.interop else [self._reply_key]
+        bindings = [Binding(queue.name, self._exchange_out, key) for key in keys]
+        try:
+            async with asyncio.timeout(self._configuration.deadline):
+                await transport.declare(Topology(queues=[queue], bindings=bindings))
+                await transport.consume(queue.name, _PREFETCH)
+        except NotFound:
+            raise Unroutable(self.targets, self._exchange_out, missing=True) from None
+        except TimeoutError:
+            raise BrokerUnavailable("The broker does not answer") from None
+
+    async def _close(self) -> None:
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._configuration.deadline):
+                    await transport.close()
+
+    def _require_transport(self) -> Transport:
+        if self._transport is None:
+            raise BrokerUnavailable("The collector is not connected")
+        return self._transport
+
+    def _reply(self, delivery: Delivery) -> Reply | None:
+        """The reply that *delivery* is; None for what is another's, or was seen before."""
+        elapsed = time.perf_counter() - self._sent_at
+        envelope = delivery.envelope
+        original = envelope.correlation_id is None
+        if not original and envelope.correlation_id != self.message_id:
+            return None
+        if envelope.message_id is not None:
+            if envelope.message_id in self._seen:
+                return None
+            self._seen.add(envelope.message_id)
+        try:
+            message = Message.decode(delivery.body, envelope, delivery.routing_key)
+        except InvalidMessage:
+            return None
+        header = envelope.headers.get(END_HEADER)
+        end = header if isinstance(header, Mapping) else None
+        fqdn = str(message.get("fqdn", ""))
+        instance = str(envelope.headers.get(INSTANCE_HEADER, f"original {fqdn}"))
+        if end is not None:
+            self._open_instances.discard(instance)
+            self._finished.add(fqdn)
+        elif not original:
+            self._open_instances.add(instance)
+        return Reply(message, elapsed, instance, end, original)
+
+    def _is_complete(self) -> bool:
+        """Whether all that can be known of have finished and nothing waits to be yielded."""
+        targets = set(self.targets) - set(self.unroutable)
+        return not self._open_instances and targets <= self._finished and self._replies.empty()
+
+    def _fail(self, error: BatonError) -> None:
+        self._failure = error
+        self._settled.set()
+        self._replies.put_nowait(error)

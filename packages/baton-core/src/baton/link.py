@@ -1,0 +1,284 @@
+"""A link: one connection that is kept, over hosts, outages and what the broker does to it.
+
+It opens a transport, has its topology established, asserts it again on every pulse, and opens
+another transport when this one is lost. Whatever a link waits for has a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from baton.errors import (
+    AuthenticationFailed,
+    BatonError,
+    BrokerError,
+    BrokerUnavailable,
+    ConfigurationError,
+    TopologyError,
+)
+from baton.transports import Transport, TransportListener, open_transport
+
+if TYPE_CHECKING:
+    from baton.broker_url import Endpoint
+    from baton.configuration import Configuration
+
+logger = logging.getLogger(__name__)
+
+_FIRST_DELAY: Final = 0.1
+_AUTHENTICATION_FACTOR: Final = 10
+_REMINDER: Final = 60.0
+"""Seconds after which an outage that goes on is logged again."""
+
+
+class Phase(StrEnum):
+    """How far a link is."""
+
+    CONNECTING = "connecting"
+    READY = "ready"
+    BLOCKED = "blocked"
+    DISCONNECTED = "disconnected"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A phase, since when (seconds since the epoch), and why if it is not a good one."""
+
+    phase: Phase = Phase.CONNECTING
+    since: float = field(default_factory=time.time)
+    reason: str = ""
+
+    def __str__(self) -> str:
+        since = time.strftime("%H:%M:%S", time.localtime(self.since))
+        return f"{self.phase} since {since}" + (f" ({self.reason})" if self.reason else "")
+
+
+class Link(TransportListener):
+    """Keeps one connection. A subclass says what to establish, and hears what a transport tells.
+
+    *name* is what the broker shows for the connection; *on_state* is called with each new state.
+    """
+
+    def __init__(
+        self, configuration: Configuration, name: str, on_state: Callable[[State], None]
+    ) -> None:
+        self.name = name
+        self.state = State()
+        self.transport: Transport | None = None
+        self._configuration = configuration
+        self._on_state = on_state
+        self._event = asyncio.Event()
+        self._lost: BrokerError | None = None
+        self._channel_lost = False
+        self._stale = False
+        self._blocked = ""
+        self._reported = ("", 0.0)
+        self._task: asyncio.Task[None] | None = None
+
+    async def establish(self, transport: Transport) -> None:
+        """Declare and consume all that this link stands for.
+
+        Called after *transport* was opened, and again on the same one when something of it was
+        lost: what still stands must be left standing. Raises a BrokerError.
+        """
+        raise NotImplementedError
+
+    async def assert_topology(self, transport: Transport) -> None:
+        """Assert what must exist for this link to be of use. Called on each pulse."""
+        raise NotImplementedError
+
+    def detached(self) -> None:
+        """The data channel has gone: what was published on it and not confirmed is in doubt, what
+        was delivered on it and not acknowledged may come again. Called before another is opened.
+        """
+
+    def start(self) -> None:
+        """Begin to connect, in the background."""
+        self._task = asyncio.get_running_loop().create_task(self._keep(), name=self.name)
+
+    async def stop(self) -> None:
+        """Close the connection, at most a deadline later."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    def cancelled(self, queue: str) -> None:
+        """A queue was deleted: establish it again."""
+        logger.warning("%s: the broker cancelled the consumer of the queue %s", self.name, queue)
+        self._mend()
+
+    def channel_lost(self, error: BatonError) -> None:
+        """The data channel was closed: open another one."""
+        logger.warning("%s: the broker closed the channel: %s", self.name, error)
+        self._channel_lost = True
+        self.detached()
+        self._mend()
+
+    def blocked(self, reason: str) -> None:
+        """The broker takes nothing: say so, and wait."""
+        logger.warning("%s: blocked: %s", self.name, reason)
+        self._blocked = reason
+        if self.state.phase is Phase.READY:
+            self._become(Phase.BLOCKED, reason)
+
+    def unblocked(self) -> None:
+        """The broker takes messages again."""
+        logger.info("%s: unblocked", self.name)
+        self._blocked = ""
+        if self.state.phase is Phase.BLOCKED:
+            self._become(Phase.READY)
+
+    def lost(self, error: BrokerError) -> None:
+        """The connection has gone: open another one."""
+        self._lost = error
+        self._event.set()
+
+    async def _keep(self) -> None:
+        cap = self._configuration.reconnect_max
+        backoff = _Backoff(cap)
+        for endpoint in _in_turn(self._configuration.endpoints):
+            opened = time.monotonic()
+            try:
+                await self._connect(endpoint)
+            except (BatonError, TimeoutError, OSError) as error:
+                self._report(endpoint, error)
+                if isinstance(error, AuthenticationFailed | ConfigurationError):
+                    await asyncio.sleep(random.uniform(cap, cap * _AUTHENTICATION_FACTOR))
+            if time.monotonic() - opened > cap:
+                backoff.reset()
+            await asyncio.sleep(backoff.next())
+
+    async def _connect(self, endpoint: Endpoint) -> None:
+        """Serve one connection until it is lost; always raises."""
+        self._lost, self._channel_lost, self._stale, self._blocked = None, False, True, ""
+        transport = open_transport(self._configuration, endpoint, self, self.name)
+        try:
+            await self._within(transport.open(), "connecting")
+            self.transport = transport
+            await self._serve(transport)
+        finally:
+            self.transport = None
+            self.detached()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._configuration.deadline):
+                    await transport.close()
+
+    async def _serve(self, transport: Transport) -> None:
+        backoff = _Backoff(self._configuration.reconnect_max)
+        wait = self._next_pulse()
+        while self._lost is None:
+            self._event.clear()
+            if self._stale:
+                self._stale = False
+                try:
+                    if self._channel_lost:
+                        await self._renew(transport, backoff)
+                    await self._establish(transport)
+                    wait = self._next_pulse()
+                except TopologyError as error:
+                    self._stale = True
+                    self._report(None, error)
+                    wait = backoff.next()
+            if await self._is_told(wait):
+                continue
+            if not self._stale and not self._blocked:
+                await self._pulse(transport)
+                backoff.reset()
+                wait = self._next_pulse()
+        raise self._lost
+
+    async def _is_told(self, wait: float) -> bool:
+        """Whether something happened within *wait* seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._event.wait()
+        return self._event.is_set()
+
+    async def _renew(self, transport: Transport, backoff: _Backoff) -> None:
+        # Something that closes each channel at once must not do so in a tight loop.
+        await asyncio.sleep(backoff.next())
+        await self._within(transport.renew(), "opening a channel")
+        self._channel_lost = False
+
+    async def _establish(self, transport: Transport) -> None:
+        await self._within(self.establish(transport), "declaring")
+        self._reported = ("", 0.0)
+        self._become(Phase.BLOCKED if self._blocked else Phase.READY, self._blocked)
+
+    async def _pulse(self, transport: Transport) -> None:
+        try:
+            await self._within(self.assert_topology(transport), "asserting the topology")
+        except TopologyError as error:
+            logger.warning("%s: the pulse found a fault: %s", self.name, error)
+            self._mend()
+
+    async def _within(self, coroutine: Awaitable[None], what: str) -> None:
+        deadline = self._configuration.deadline
+        try:
+            async with asyncio.timeout(deadline):
+                await coroutine
+        except TimeoutError:
+            raise BrokerUnavailable(f"no answer within {deadline:g} s while {what}") from None
+
+    def _next_pulse(self) -> float:
+        return self._configuration.pulse * random.uniform(0.8, 1.2)
+
+    def _mend(self) -> None:
+        self._stale = True
+        if self.state.phase is not Phase.DISCONNECTED:
+            self._become(Phase.CONNECTING)
+        self._event.set()
+
+    def _report(self, endpoint: Endpoint | None, error: Exception) -> None:
+        """One line for each reason, and a reminder while it goes on."""
+        reason = str(error) or type(error).__name__
+        if endpoint is not None and str(endpoint) not in reason:
+            reason = f"{endpoint}: {reason}"
+        self._become(Phase.DISCONNECTED, reason)
+        known, when = self._reported
+        now = time.monotonic()
+        if reason != known or now - when >= _REMINDER:
+            logger.warning("%s: %s; trying again", self.name, reason)
+            self._reported = (reason, now)
+
+    def _become(self, phase: Phase, reason: str = "") -> None:
+        if (phase, reason) == (self.state.phase, self.state.reason):
+            return
+        since = self.state.since if phase is self.state.phase else time.time()
+        self.state = State(phase, since, reason)
+        self._on_state(self.state)
+
+
+class _Backoff:
+    """Delays with full jitter, so that a fleet does not come back as one:
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/"""
+
+    def __init__(self, cap: float) -> None:
+        self._cap = cap
+        self._ceiling = _FIRST_DELAY
+
+    def next(self) -> float:
+        """Seconds to wait before the next try."""
+        delay = random.uniform(0, self._ceiling)
+        self._ceiling = min(self._cap, self._ceiling * 2)
+        return delay
+
+    def reset(self) -> None:
+        """It went well for a while: begin with short delays again."""
+        self._ceiling = _FIRST_DELAY
+
+
+def _in_turn(endpoints: tuple[Endpoint, ...]) -> Iterator[Endpoint]:
+    index = random.randrange(len(endpoints))
+    while True:
+        yield endpoints[index % len(endpoints)]
+        index += 1

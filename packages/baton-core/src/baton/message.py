@@ -1,0 +1,227 @@
+"""Messages: the envelope that travels in AMQP properties and headers, and the JSON body.
+
+The wire is described in docs/wire.md. Every header name stands here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+from baton.errors import InvalidMessage, shorten
+
+WIRE_VERSION: Final = 1
+CONTENT_TYPE: Final = "application/json"
+
+VERSION_HEADER: Final = "baton-version"
+TARGET_HEADER: Final = "baton-target"
+SENDER_HEADER: Final = "baton-sender"
+WHERE_HEADER: Final = "baton-where"
+SPLAY_HEADER: Final = "baton-splay"
+SIGNATURE_HEADER: Final = "baton-signature"
+INSTANCE_HEADER: Final = "baton-instance"
+SEQUENCE_HEADER: Final = "baton-seq"
+END_HEADER: Final = "baton-end"
+BCC_HEADER: Final = "BCC"
+"""RabbitMQ's sender-selected distribution: more routing keys, removed before delivery.
+https://www.rabbitmq.com/docs/sender-selected"""
+
+END_TYPE: Final = "end"
+"""The ``type`` of the message that only tells a requester that a command is finished."""
+
+_REPLY_KEY = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+
+
+def new_id() -> str:
+    """A fresh identifier of 128 random bits, safe as a routing key."""
+    return secrets.token_hex(16)
+
+
+def is_reply_key(key: object) -> bool:
+    """Whether *key* may be used as a ``reply_to`` key: ``[A-Za-z0-9._-]{1,64}``."""
+    return isinstance(key, str) and _REPLY_KEY.match(key) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What travels beside a body.
+
+    ``timestamp`` is in seconds since the epoch, ``expires`` in seconds from when the broker took
+    the message. A message from a Ruby Baton has none of it.
+    """
+
+    message_id: str | None = None
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    timestamp: float | None = None
+    expires: float | None = None
+    user_id: str | None = None
+    app_id: str | None = None
+    content_type: str | None = CONTENT_TYPE
+    persistent: bool = False
+    headers: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Message(Mapping[str, Any]):
+    """A command or an output as it was received: a read-only mapping over its JSON body.
+
+    >>> message = Message.decode(b'{"type": "ping"}', routing_key="production")
+    >>> message["type"], message.routing_key, message.message_id
+    ('ping', 'production', None)
+    """
+
+    __slots__ = ("_body", "envelope", "raw", "redelivered", "routing_key")
+
+    def __init__(
+        self,
+        body: Mapping[str, Any],
+        raw: bytes = b"",
+        envelope: Envelope | None = None,
+        routing_key: str = "",
+        redelivered: bool = False,
+    ) -> None:
+        self._body = body
+        self.raw = raw
+        self.envelope = envelope or Envelope()
+        self.routing_key = routing_key
+        self.redelivered = redelivered
+
+    @classmethod
+    def decode(
+        cls,
+        raw: bytes,
+        envelope: Envelope | None = None,
+        routing_key: str = "",
+        redelivered: bool = False,
+    ) -> Message:
+        """Read *raw* as a JSON object with a string ``type``; raise InvalidMessage if it is not."""
+        return cls(decode_body(raw), raw, envelope, routing_key, redelivered)
+
+    @property
+    def type(self) -> str:
+        """The ``type`` of the body, ``""`` for a message built without one."""
+        value = self._body.get("type", "")
+        return value if isinstance(value, str) else ""
+
+    @property
+    def message_id(self) -> str | None:
+        """What tells this message from every other; None from a Ruby Baton."""
+        return self.envelope.message_id
+
+    @property
+    def correlation_id(self) -> str | None:
+        """Of an output: the ``message_id`` of the command that it answers."""
+        return self.envelope.correlation_id
+
+    @property
+    def reply_to(self) -> str | None:
+        """Of a command: the key under which the requester listens on the output exchange."""
+        return self.envelope.reply_to
+
+    @property
+    def timestamp(self) -> float | None:
+        """When it was sent by the sender's clock, in seconds since the epoch."""
+        return self.envelope.timestamp
+
+    @property
+    def expires(self) -> float | None:
+        """Of a command: seconds after which it is not to be started any more."""
+        return self.envelope.expires
+
+    @property
+    def user_id(self) -> str | None:
+        """The RabbitMQ user that published it, verified by the broker."""
+        return self.envelope.user_id
+
+    @property
+    def sender(self) -> str | None:
+        """Who sent it, as they say."""
+        value = self.envelope.headers.get(SENDER_HEADER)
+        return value if isinstance(value, str) else None
+
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """The AMQP headers."""
+        return self.envelope.headers
+
+    def __getitem__(self, key: str) -> Any:
+        return self._body[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._body)
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __repr__(self) -> str:
+        return f"<Message {self.message_id or 'without id'}: {shorten(repr(dict(self._body)))}>"
+
+
+def encode_body(body: Mapping[str, Any]) -> bytes:
+    """*body* as ASCII-escaped JSON in the original's compact form.
+
+    Raises TypeError for a value that is not JSON, ValueError for NaN and Infinity.
+    """
+    return _ENCODER.encode(body).encode("ascii")
+
+
+def decode_body(raw: bytes) -> dict[str, Any]:
+    """*raw* as a JSON object with a string ``type``; raises InvalidMessage if it is not."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidMessage(
+            f"A command is a JSON object in UTF-8; byte {error.start} is not UTF-8"
+        ) from None
+    try:
+        body = _DECODER.decode(text)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(body, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise _invalid("it contains half of a surrogate pair", text) from None
+    except RecursionError:
+        raise _invalid("it is nested too deeply", text) from None
+    except ValueError as error:
+        raise _invalid(str(error), text) from None
+    if not isinstance(body, dict):
+        raise _invalid(f"it is {_json_kind(body)}", text)
+    kind = body.get("type")
+    if not isinstance(kind, str):
+        what = f"the type is {_json_kind(kind)}" if "type" in body else "it has no type"
+        raise _invalid(what, text)
+    return body
+
+
+def _invalid(what: str, text: str) -> InvalidMessage:
+    rule = "A command is a JSON object with a type"
+    if not text:
+        return InvalidMessage(f"{rule}; it was empty")
+    return InvalidMessage(f'{rule}; {shorten(what)}; came: "{shorten(text)}"')
+
+
+def _json_kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "an array"
+        case _:
+            return "an object"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,227 @@
+"""Monitors: what reads the output of an extension."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from baton.consumer import decode
+from baton.errors import InstanceTaken, InvalidMessage, Locked, shorten
+from baton.extension import Extension, find_extension
+from baton.lifecycle import run_until_signalled
+from baton.link import Link, State
+from baton.message import Message
+from baton.transports import Binding, Exchange, Queue, Topology, Transport
+
+if TYPE_CHECKING:
+    from baton.configuration import Configuration
+    from baton.transports import Delivery
+
+logger = logging.getLogger(__name__)
+
+_DAY_IN_MS: Final = 24 * 60 * 60 * 1000
+_MAX_LENGTH: Final = 1_000_000
+_MAX_BYTES: Final = 512 * 1024 * 1024
+_LOCK_HEARTBEATS: Final = 3
+
+
+class Monitor:
+    """Reads every output of an extension.
+
+    An extension names itself in :attr:`extension` and may override :meth:`process_message`, which
+    logs by default. With an *instance*, the queue is durable, and what was said while the monitor
+    was away is not lost; only one process may be an instance. Without, the queue is its own and
+    goes with it.
+    """
+
+    extension: str
+
+    def __init__(self, configuration: Configuration, instance: str | None = None) -> None:
+        self.configuration = configuration
+        self.instance = instance
+        self._link: _MonitoringLink | None = None
+
+    def process_message(self, message: Message) -> Awaitable[None] | None:
+        """Do something with an output message; logs it by default.
+
+        Called for one after the other, in order of arrival, on the event loop: as a plain ``def``
+        it must not block. The message is acknowledged when this returns; it may come again, with
+        the same ``message_id``, after a loss of the connection.
+        """
+        level = logging.ERROR if message.type == "error" else logging.INFO
+        logger.log(level, "%s", dict(message), extra={"baton_output": dict(message)})
+        return None
+
+    def process_malformed(self, raw: bytes, error: InvalidMessage) -> None:
+        """Called for what arrives and is no message; logs it by default."""
+        logger.warning("No output message: %s: %s", error, shorten(repr(raw)))
+
+    @property
+    def state(self) -> State:
+        """How the connection is."""
+        return self._link.state if self._link is not None else State()
+
+    async def start(self, on_state: Callable[[State], None] | None = None) -> None:
+        """Begin to connect. Returns at once; *on_state* is called with each new state."""
+        extension = find_extension(self.extension)
+        self._link = _MonitoringLink(self, extension, on_state or self._log_state)
+        self._link.start()
+
+    async def failed(self) -> None:
+        """Wait until the monitor cannot go on, and raise why: InstanceTaken."""
+        if self._link is None:
+            raise RuntimeError("The monitor was not started")
+        raise await self._link.failure
+
+    async def stop(self) -> None:
+        """Finish the message at hand and disconnect. A durable queue stays, and collects."""
+        if self._link is not None:
+            await self._link.stop()
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; returns the exit code. Raises InstanceTaken."""
+        return run_until_signalled(
+            self.start, self.stop, self.configuration.grace, failed=self.failed
+        )
+
+    def _log_state(self, state: State) -> None:
+        logger.info("The monitor of %s is %s", self.extension, state)
+
+
+class _MonitoringLink(Link):
+    """Declares the monitor's queue, and gives the monitor what comes, one after the other."""
+
+    def __init__(
+        self, monitor: Monitor, extension: Extension, on_state: Callable[[State], None]
+    ) -> None:
+        settings = monitor.configuration
+        super().__init__(settings, f"{extension.name}-monitor", on_state)
+        self.failure: asyncio.Future[InstanceTaken] = asyncio.get_running_loop().create_future()
+        self._monitor = monitor
+        self._exchange = Exchange(
+            settings.exchange_out or extension.exchange_out, durable=not settings.interop
+        )
+        self._extension = extension
+        self._queue = _queue(extension, monitor.instance, cluster=settings.cluster)
+        self._connected_to: Transport | None = None
+        self._holds_lock = False
+        self._locked_until = 0.0
+        self._buffer: asyncio.Queue[Delivery] = asyncio.Queue()
+        self._consuming = False
+        self._runner: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        super().start()
+        self._runner = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            self._runner.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._runner
+        await super().stop()
+
+    async def establish(self, transport: Transport) -> None:
+        instance = self._monitor.instance
+        if transport is not self._connected_to:
+            # A queue of one's own gets a fresh name: the broker may still hold the old one.
+            self._connected_to = transport
+            self._queue = _queue(self._extension, instance, cluster=self._configuration.cluster)
+        if instance is not None:
+            await self._lock(transport)
+        await self.assert_topology(transport)
+        if not self._consuming:
+            self._consuming = True
+            await transport.consume(self._queue.name, self._configuration.prefetch)
+
+    async def assert_topology(self, transport: Transport) -> None:
+        await transport.declare(
+            Topology(
+                exchanges=(self._exchange,),
+                queues=(self._queue,),
+                bindings=(Binding(self._queue.name, self._exchange.name, ""),),
+            )
+        )
+
+    def delivered(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            self._buffer.put_nowait(delivery)
+
+    def cancelled(self, queue: str) -> None:
+        self._consuming = False
+        super().cancelled(queue)
+
+    def detached(self) -> None:
+        self._consuming = False
+        if self._holds_lock:
+            self._holds_lock = False
+            patience = _LOCK_HEARTBEATS * self._configuration.rabbit_heartbeat
+            self._locked_until = time.monotonic() + patience
+        while not self._buffer.empty():
+            self._buffer.get_nowait()
+
+    async def _run(self) -> None:
+        while True:
+            delivery = await self._buffer.get()
+            try:
+                result = self._monitor.process_message(decode(delivery))
+                if inspect.isawaitable(result):
+                    await result
+            except InvalidMessage as error:
+                self._monitor.process_malformed(delivery.body, error)
+            except Exception:  # a monitor goes on
+                logger.exception("The monitor failed at %s", shorten(repr(delivery.body)))
+            if self.transport is not None:
+                self.transport.acknowledge([delivery])
+
+    async def _lock(self, transport: Transport) -> None:
+        """Be the only one of this instance: hold an exclusive queue. (An exclusive consumer would
+        not do, it is ignored on quorum queues.)
+
+        After a loss of the connection it may still be ours for as long as the broker believes in
+        the old connection.
+        """
+        lock = Queue(f"{self._queue.name}.lock", exclusive=True)
+        try:
+            await transport.declare(Topology(queues=(lock,)))
+        except Locked:
+            if time.monotonic() >= self._locked_until and not self.failure.done():
+                self.failure.set_result(
+                    InstanceTaken(
+                        f'Another process is the monitor instance "{self._monitor.instance}" '
+                        f"(it holds the queue {lock.name}): choose another name with --instance"
+                    )
+                )
+            raise
+        self._holds_lock = True
+
+
+def _queue(extension: Extension, instance: str | None, *, cluster: bool) -> Queue:
+    if instance is None:
+        return Queue(
+            f"{extension.name}-monitor.{secrets.token_hex(8)}",
+            arguments={"x-queue-type": "classic"},
+        )
+    return Queue(
+        f"{extension.name}-monitor.{instance}",
+        durable=True,
+        exclusive=False,
+        arguments={
+            "x-queue-type": "quorum" if cluster else "classic",
+            "x-expires": _DAY_IN_MS,
+            "x-max-length": _MAX_LENGTH,
+            "x-max-length-bytes": _MAX_BYTES,
+        },
+    )
+
+
+def default_instance() -> str:
+    """The name of a monitor instance when none is given: the host's."""
+    return socket.gethostname()

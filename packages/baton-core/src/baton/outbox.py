@@ -1,0 +1,173 @@
+"""The outbox: outputs on their way to the broker, kept in order until it has confirmed them.
+
+What was not confirmed when a connection was lost is sent again on the next one, in the same order
+and with the same ``message_id``, by which a receiver recognises it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from baton.errors import MessageTooLarge, OutboxFull, shorten
+from baton.message import Envelope
+from baton.transports import MAX_MESSAGE_SIZE, Publication
+
+logger = logging.getLogger(__name__)
+
+OVERHEAD: Final = 512
+"""Bytes that an output is reckoned to cost beside its body."""
+
+
+@dataclass(slots=True, eq=False)
+class Output:
+    """An output that is not confirmed yet. Its headers may change until it is first sent."""
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    envelope: Envelope
+    headers: dict[str, Any] = field(default_factory=dict)
+    confirmed: Callable[[], None] | None = None
+    number: int = 0
+    sent: bool = False
+
+    @property
+    def size(self) -> int:
+        """What it counts for against the outbox's bound, in bytes."""
+        return len(self.body) + OVERHEAD
+
+    def publication(self) -> Publication:
+        """What goes to the transport."""
+        envelope = replace(self.envelope, headers=self.headers)
+        return Publication(self.number, self.exchange, self.routing_key, self.body, envelope)
+
+
+class Outbox:
+    """Holds at most *messages* outputs and *size* bytes of them.
+
+    :meth:`reserve` may be called from any thread; everything else on the event loop. Above half
+    of either bound :attr:`open` is false, and no new command should be started.
+    """
+
+    def __init__(self, messages: int, size: int) -> None:
+        self._messages = messages
+        self._size = size
+        self._count = 0
+        self._bytes = 0
+        self._room = threading.Condition()
+        self._closed = False
+        self._number = 0
+        self._outputs: dict[int, Output] = {}
+        self._unsent: list[Output] = []
+        self._opened: Callable[[], None] = lambda: None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def open(self) -> bool:
+        """Whether there is room for a new command's outputs."""
+        return self._count * 2 < self._messages and self._bytes * 2 < self._size
+
+    def on_open(self, callback: Callable[[], None]) -> None:
+        """Have *callback* called, on the loop, each time that :attr:`open` becomes true."""
+        self._opened = callback
+
+    def reserve(self, size: int, *, wait: bool) -> None:
+        """Claim room for an output with a body of *size* bytes, before it is made.
+
+        With *wait*, which is for worker threads, this blocks while the outbox is not open.
+        Raises OutboxFull without *wait* when the bound is reached, or when the outbox closes;
+        MessageTooLarge for a body that the broker would refuse.
+        """
+        if size > MAX_MESSAGE_SIZE:
+            raise MessageTooLarge(size, MAX_MESSAGE_SIZE)
+        with self._room:
+            if wait:
+                self._room.wait_for(lambda: self.open or self._closed)
+            if self._closed:
+                raise OutboxFull("The service is stopping, outputs are not taken any more")
+            total = self._bytes + size + OVERHEAD
+            if self._count >= self._messages or (self._count and total > self._size):
+                raise OutboxFull(
+                    f"{self._count:,} outputs ({self._bytes:,} bytes) wait for the broker, "
+                    f"{self._messages:,} ({self._size:,} bytes) may"
+                )
+            self._claim(size)
+
+    def reserve_beyond(self, size: int) -> None:
+        """Claim room even where there is none: for what must not be refused, and is small."""
+        with self._room:
+            self._claim(size)
+
+    def add(self, output: Output) -> None:
+        """Take *output*, whose room was reserved."""
+        self._number += 1
+        output.number = self._number
+        self._outputs[output.number] = output
+        self._unsent.append(output)
+
+    def take(self) -> list[Publication]:
+        """What is to be sent now, in order."""
+        outputs, self._unsent = self._unsent, []
+        for output in outputs:
+            output.sent = True
+        return [output.publication() for output in outputs]
+
+    def rewind(self) -> None:
+        """All that is not confirmed is to be sent again: its channel is lost."""
+        self._unsent = list(self._outputs.values())
+
+    def again(self, numbers: Sequence[int]) -> None:
+        """The broker refused these: they are to be sent again, after all others."""
+        for number in numbers:
+            output = self._outputs.pop(number, None)
+            if output is not None:
+                self.add(output)
+
+    def confirm(self, numbers: Sequence[int]) -> None:
+        """The broker has these."""
+        self._release([self._outputs.pop(n) for n in numbers if n in self._outputs])
+
+    def discard(self, limit: int) -> None:
+        """Give up the outputs longer than *limit* bytes: the broker would refuse them for ever."""
+        large = [output for output in self._outputs.values() if len(output.body) > limit]
+        for output in large:
+            logger.error(
+                "Gave up an output of %s bytes, the broker takes %s: %s",
+                f"{len(output.body):,}",
+                f"{limit:,}",
+                shorten(output.body[:400].decode("ascii", "replace")),
+            )
+            del self._outputs[output.number]
+        self._release(large)
+
+    def close(self) -> None:
+        """Take no more, and let go of the threads that wait for room."""
+        with self._room:
+            self._closed = True
+            self._room.notify_all()
+
+    def _claim(self, size: int) -> None:
+        self._count += 1
+        self._bytes += size + OVERHEAD
+
+    def _release(self, outputs: Sequence[Output]) -> None:
+        if not outputs:
+            return
+        was_open = self.open
+        with self._room:
+            self._count -= len(outputs)
+            self._bytes -= sum(output.size for output in outputs)
+            is_open = self.open
+            if is_open and not was_open:
+                self._room.notify_all()
+        for output in outputs:
+            if output.confirmed is not None:
+                output.confirmed()
+        if is_open and not was_open:
+            self._opened()

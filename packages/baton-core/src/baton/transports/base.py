@@ -1,0 +1,198 @@
+"""The seam to a broker: what every transport and every publisher does.
+
+A :class:`Transport` is one session with one broker. It is opened once and lost once: whoever owns
+it opens another. It takes and hands over messages in batches, by number, and makes no future and
+no task of a message, so that a faster implementation has nothing to undo. A :class:`Publisher` is
+for programs that have no event loop.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from baton.errors import BatonError, BrokerError
+from baton.message import Envelope
+
+MAX_MESSAGE_SIZE: Final = 16 * 1024 * 1024
+"""Bytes that a body may have: RabbitMQ 4's default ``max_message_size``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A direct exchange, as it is declared."""
+
+    name: str
+    durable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue, as it is declared. An exclusive one dies with its connection."""
+
+    name: str
+    durable: bool = False
+    exclusive: bool = True
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A queue takes what is published to an exchange with a key; the key may be empty."""
+
+    queue: str
+    exchange: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """What is asserted together. Declaring what exists already is no fault: it is how a
+    connection finds out that somebody has deleted it."""
+
+    exchanges: Sequence[Exchange] = ()
+    queues: Sequence[Queue] = ()
+    bindings: Sequence[Binding] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A message to publish. ``number`` is the owner's: a confirm names it."""
+
+    number: int
+    exchange: str
+    routing_key: str
+    body: bytes
+    envelope: Envelope
+    mandatory: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delivery:
+    """A message from a queue. ``tag`` means something on ``channel`` alone: a delivery is
+    acknowledged there or not at all. ``received`` is the time of receipt, by
+    ``time.monotonic()``."""
+
+    queue: str
+    tag: int
+    channel: object
+    routing_key: str
+    body: bytes
+    envelope: Envelope
+    redelivered: bool
+    received: float
+
+
+class TransportListener:
+    """What a transport tells its owner, on the owner's event loop. Each hook is optional, and
+    must neither block nor raise."""
+
+    def delivered(self, deliveries: Sequence[Delivery]) -> None:
+        """These came, in this order, on queues that are consumed."""
+
+    def confirmed(self, numbers: Sequence[int]) -> None:
+        """The broker has taken responsibility for these publications."""
+
+    def refused(self, numbers: Sequence[int]) -> None:
+        """The broker could not take these publications (``basic.nack``); they may be sent again."""
+
+    def returned(self, number: int, reason: str) -> None:
+        """No queue takes this mandatory publication. It counts as confirmed, too, afterwards."""
+
+    def cancelled(self, queue: str) -> None:
+        """The broker stopped delivering from this queue: it was deleted, or its node has gone."""
+
+    def channel_lost(self, error: BatonError) -> None:
+        """The data channel is closed, the connection is not. What was delivered on it and not
+        acknowledged comes again; what was published on it and not confirmed is in doubt. Nothing
+        more comes before :meth:`Transport.renew`. With MessageTooLarge, a publication was to blame.
+        """
+
+    def blocked(self, reason: str) -> None:
+        """The broker takes no more publications for now (memory or disk alarm)."""
+
+    def unblocked(self) -> None:
+        """The broker takes publications again."""
+
+    def lost(self, error: BrokerError) -> None:
+        """The connection has gone. Last call; not made after :meth:`Transport.close`."""
+
+
+class Transport(ABC):
+    """One session with one broker.
+
+    No method has a deadline of its own: the owner sets one around each call, and closes a
+    transport that missed it. Every method that is a coroutine raises a BrokerError for what the
+    broker refuses, BrokerUnavailable when the connection is gone.
+    """
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect, authenticate and open the data channel. Called once, first of all.
+
+        Raises AuthenticationFailed or BrokerUnavailable.
+        """
+
+    @abstractmethod
+    async def declare(self, topology: Topology) -> None:
+        """Assert exchanges, queues and bindings, pipelined, in this order.
+
+        Not on the data channel: when the broker refuses one, deliveries go on. Raises
+        FlagMismatch, NotFound, NotPermitted or Locked, whose text names what was refused.
+        """
+
+    @abstractmethod
+    async def delete_queue(self, queue: str) -> None:
+        """Delete a queue with what waits in it. One that does not exist is no fault."""
+
+    @abstractmethod
+    async def consume(self, queue: str, prefetch: int) -> None:
+        """Have the messages of *queue* delivered, at most *prefetch* of them unacknowledged."""
+
+    @abstractmethod
+    async def cancel(self, queue: str) -> None:
+        """Have no more messages of *queue* delivered. What was delivered is still to be
+        acknowledged."""
+
+    @abstractmethod
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Acknowledge *deliveries*; those of another data channel are passed over."""
+
+    @abstractmethod
+    def publish(self, publications: Sequence[Publication]) -> None:
+        """Send *publications* in this order, with confirms. Sending continues in the background;
+        while the data channel is closed this does nothing."""
+
+    @abstractmethod
+    async def renew(self) -> None:
+        """Open a new data channel in place of one that was lost. Nothing is consumed on it yet."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the session, in whatever state it is. May be called again; never raises a
+        BrokerError."""
+
+
+class Publisher(ABC):
+    """Publishes from any thread of a program that has no event loop.
+
+    Connects at the first publish, and again after a loss and in the child after a fork.
+    """
+
+    @abstractmethod
+    def publish(
+        self, publications: Sequence[Publication], timeout: float
+    ) -> list[Exception | None]:
+        """Publish, and wait at most *timeout* seconds until each has its outcome.
+
+        The outcomes stand in the order of *publications*: None for one that the broker confirmed,
+        Unroutable for a mandatory one that no queue takes or whose exchange does not exist,
+        PublishTimeout where the outcome is unknown, BrokerUnavailable for one that was never
+        sent, another BrokerError where the broker refused it. ``number`` is not looked at.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Disconnect. What is still waiting gets its outcome first. May be called again."""

@@ -1,0 +1,72 @@
+"""A daemon thread for handlers that block, and the way back from any thread to the event loop.
+
+Both work in batches: one wake-up for many jobs and for many reports, since a wake-up costs more
+than most handlers do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+
+
+class Mailbox:
+    """Calls functions on the event loop that made it, in the order in which they were posted."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._reports: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the caller is on the event loop itself."""
+        return threading.get_ident() == self._thread
+
+    def post(self, report: Callable[[], None]) -> None:
+        """Have *report* called on the event loop. From any thread; lost once the loop is closed."""
+        with self._lock:
+            self._reports.append(report)
+            first = len(self._reports) == 1
+        if first:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        with self._lock:
+            reports, self._reports = self._reports, []
+        for report in reports:
+            report()
+
+
+class Worker(Generic[Job]):
+    """Runs a function for each job, in order, in a thread of its own.
+
+    The thread is a daemon: a handler that never returns does not keep the process alive.
+    """
+
+    def __init__(self, name: str, run: Callable[[Job], None]) -> None:
+        self._run = run
+        self._jobs: queue.SimpleQueue[Sequence[Job] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Run *jobs* after those that were submitted before."""
+        self._jobs.put(jobs)
+
+    def stop(self) -> None:
+        """End the thread after the jobs that were submitted. Does not wait for it."""
+        self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (jobs := self._jobs.get()) is not None:
+            for job in jobs:
+                self._run(job)

@@ -1,0 +1,34 @@
+"""The consumer: what answers a ping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from baton.consumer import Consumer
+from baton.errors import UnknownMessageType
+from baton.message import Message
+
+
+class PingConsumer(Consumer):
+    """Answers ``ping`` with ``pong`` and who it is."""
+
+    @property
+    def routing_key(self) -> str:
+        """The environment, as in the original."""
+        return self.server.environment
+
+    @property
+    def routing_keys(self) -> tuple[str, ...]:
+        """Every key that means this server."""
+        return self.server.routing_keys
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The pong."""
+        return {"type": "pong", **self.server.attributes}
+
+    async def process_message(self, message: Message) -> None:
+        """Answer a ping; raise UnknownMessageType for anything else."""
+        if message["type"] != "ping":
+            raise UnknownMessageType(message["type"])
+        self.notify(self.attributes)
