@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Channel:
         self._outbox.on_open(self._wake_managers)
         self._watchers: list[Callable[[State], None]] = []
         self._state = State()
-        host = configuration.fqdn or ""
+        host = configuration.fqdn or socket.gethostname()
         self._inbound = _ConsumingLink(self, configuration, f"{extension.name} consumes {host}")
         self._outbound = _PublishingLink(
             self, configuration, f"{extension.name} publishes {host}", self._outbox
@@ -227,6 +228,10 @@ class _ConsumingLink(Link):
 
 class _PublishingLink(Link):
     """Publishes what is in the outbox, once for each turn of the loop."""
+
+    # No command finds out that the output exchange is gone when no requester can listen on it.
+    # This pulse is one request, so it may come more often than the other's.
+    pulses_per_period = 2.0
 
     def __init__(
         self, channel: Channel, configuration: Configuration, name: str, outbox: Outbox

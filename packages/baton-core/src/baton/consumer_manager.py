@@ -126,12 +126,14 @@ class ConsumerManager:
             ]
 
     def stop(self) -> None:
-        """Give up what is running. An async handler is cancelled; a thread is left behind."""
+        """Give up what is running. An async handler is cancelled; a thread is left behind. May be
+        called again."""
         for runner in self._runners:
             runner.cancel()
         if self._worker is not None:
             self._worker.stop()
-        self.consumer.remove_observer(self)
+        if self in self.consumer.observers:
+            self.consumer.remove_observer(self)
 
     async def drain(self) -> None:
         """Wait until every delivery has been processed and its outputs are confirmed."""

@@ -66,6 +66,9 @@ class Link(TransportListener):
     *name* is what the broker shows for the connection; *on_state* is called with each new state.
     """
 
+    pulses_per_period = 1.0
+    """How many pulses a link has in each ``PULSE`` seconds."""
+
     def __init__(
         self, configuration: Configuration, name: str, on_state: Callable[[State], None]
     ) -> None:
@@ -79,7 +82,7 @@ class Link(TransportListener):
         self._channel_lost = False
         self._stale = False
         self._blocked = ""
-        self._reported = ("", 0.0)
+        self._reported: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def establish(self, transport: Transport) -> None:
@@ -211,12 +214,16 @@ class Link(TransportListener):
 
     async def _establish(self, transport: Transport) -> None:
         await self._within(self.establish(transport), "declaring")
-        self._reported = ("", 0.0)
+        self._reported.clear()
         self._become(Phase.BLOCKED if self._blocked else Phase.READY, self._blocked)
 
     async def _pulse(self, transport: Transport) -> None:
         try:
             await self._within(self.assert_topology(transport), "asserting the topology")
+        except BrokerUnavailable:
+            if not self._blocked:
+                raise
+            # A blocked connection answers nothing: it is not lost.
         except TopologyError as error:
             logger.warning("%s: the pulse found a fault: %s", self.name, error)
             self._mend()
@@ -230,7 +237,7 @@ class Link(TransportListener):
             raise BrokerUnavailable(f"no answer within {deadline:g} s while {what}") from None
 
     def _next_pulse(self) -> float:
-        return self._configuration.pulse * random.uniform(0.8, 1.2)
+        return self._configuration.pulse / self.pulses_per_period * random.uniform(0.9, 1.1)
 
     def _mend(self) -> None:
         self._stale = True
@@ -239,16 +246,15 @@ class Link(TransportListener):
         self._event.set()
 
     def _report(self, endpoint: Endpoint | None, error: Exception) -> None:
-        """One line for each reason, and a reminder while it goes on."""
+        """One line for each reason in an outage, and a reminder while it goes on."""
         reason = str(error) or type(error).__name__
         if endpoint is not None and str(endpoint) not in reason:
             reason = f"{endpoint}: {reason}"
         self._become(Phase.DISCONNECTED, reason)
-        known, when = self._reported
         now = time.monotonic()
-        if reason != known or now - when >= _REMINDER:
+        if now - self._reported.get(reason, -_REMINDER) >= _REMINDER:
             logger.warning("%s: %s; trying again", self.name, reason)
-            self._reported = (reason, now)
+            self._reported[reason] = now
 
     def _become(self, phase: Phase, reason: str = "") -> None:
         if (phase, reason) == (self.state.phase, self.state.reason):

@@ -162,8 +162,9 @@ class Transport(ABC):
 
     @abstractmethod
     def publish(self, publications: Sequence[Publication]) -> None:
-        """Send *publications* in this order, with confirms. Sending continues in the background;
-        while the data channel is closed this does nothing."""
+        """Send *publications* in this order, with confirms; mandatory ones may be sent more slowly
+        than others. Sending goes on in the background; while the data channel is closed this does
+        nothing."""
 
     @abstractmethod
     async def renew(self) -> None:

@@ -11,36 +11,26 @@ no delivery with it.
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
-import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import aio_pika
 from aio_pika.connection import make_url
 from aiormq import exceptions as amqp
+from aiormq.abc import AbstractChannel as UnderlayChannel
 from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel as DataChannel
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from pamqp.commands import Basic
+from yarl import URL
 
-from baton.errors import (
-    AuthenticationFailed,
-    BatonError,
-    BrokerUnavailable,
-    FlagMismatch,
-    Locked,
-    MessageTooLarge,
-    NotFound,
-    NotPermitted,
-    TopologyError,
-)
-from baton.message import Envelope
+from baton.errors import BatonError, BrokerUnavailable
 from baton.transports.base import Delivery, Publication, Topology, Transport, TransportListener
+from baton.transports.rabbitmq_errors import loss, refusal
+from baton.transports.rabbitmq_terms import envelope_of, properties_of
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel
@@ -49,6 +39,8 @@ if TYPE_CHECKING:
     from baton.configuration import Configuration
 
 _BLOCKED_POLL: Final = 0.5
+_TURNS_TO_SETTLE: Final = 5
+"""Turns of the loop in which aio-pika ends the tasks that it starts when a connection closes."""
 
 
 class RabbitTransport(Transport):
@@ -65,20 +57,24 @@ class RabbitTransport(Transport):
         self._endpoint = endpoint
         self._listener = listener
         self._name = name
+        self._socket = _Socket(
+            TLSTransportFactory() if configuration.tls else TCPTransportFactory()
+        )
         self._connection: aio_pika.Connection | None = None
         self._control: AbstractChannel | None = None
+        self._control_error: BaseException | None = None
         self._channel: AbstractChannel | None = None
         self._data: DataChannel | None = None
         self._consumers: dict[str, str] = {}
         self._acknowledgements: _Acknowledgements | None = None
         self._received: list[Delivery] = []
         self._settled: list[int] = []
-        self._mandatory: dict[int, Publication] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     async def open(self) -> None:
         connection = aio_pika.Connection(self._url(), ssl_context=self._ssl_context())
+        connection.kwargs["transport_factory"] = self._socket
         self._connection = connection
         with self._translated():
             await connection.connect()
@@ -88,28 +84,13 @@ class RabbitTransport(Transport):
 
     async def declare(self, topology: Topology) -> None:
         with self._translated():
-            if self._control is None or self._control.is_closed:
-                self._control = await self._open_channel(publisher_confirms=False)
-            channel = await self._control.get_underlay_channel()
-            for exchange in topology.exchanges:
-                await channel.exchange_declare(
-                    exchange.name, exchange_type="direct", durable=exchange.durable, nowait=True
-                )
-            for queue in topology.queues:
-                await channel.queue_declare(
-                    queue.name,
-                    durable=queue.durable,
-                    exclusive=queue.exclusive,
-                    arguments=dict(queue.arguments),
-                    nowait=True,
-                )
-            for binding in topology.bindings:
-                await channel.queue_bind(
-                    binding.queue, binding.exchange, routing_key=binding.key, nowait=True
-                )
-            # The broker answers in order: when it answers this, all of the above is done. It is
-            # the one request that needs no permission.
-            await channel.basic_qos(prefetch_count=0)
+            control = await self._open_control()
+            try:
+                await self._declare(await control.get_underlay_channel(), topology)
+            except amqp.ChannelInvalidStateError:
+                # Closed between two requests: why, only the channel's own end tells.
+                await control.closed()
+                raise self._control_error or BrokerUnavailable("the channel is closed") from None
 
     async def delete_queue(self, queue: str) -> None:
         with self._translated():
@@ -141,28 +122,21 @@ class RabbitTransport(Transport):
         data = self._data
         if data is None or data.is_closed:
             return
+        # aiormq matches what is returned by message id alone, which several targets share: of
+        # those, one is under way at a time.
+        mandatory = [publication for publication in publications if publication.mandatory]
+        if mandatory:
+            self._spawn(self._publish_mandatory(data, mandatory))
         for publication in publications:
-            if publication.mandatory:
-                self._mandatory[publication.number] = publication
-            task = self._spawn(
-                data.basic_publish(
-                    publication.body,
-                    exchange=publication.exchange,
-                    routing_key=publication.routing_key,
-                    properties=_properties(publication.envelope),
-                    mandatory=publication.mandatory,
-                    wait=False,
-                )
-            )
-            task.add_done_callback(partial(self._on_settled, publication.number))
+            if not publication.mandatory:
+                task = self._spawn(_publish(data, publication))
+                task.add_done_callback(partial(self._on_settled, publication.number))
 
     async def renew(self) -> None:
         with self._translated():
             channel = await self._open_channel(publisher_confirms=True)
             data = cast("DataChannel", await channel.get_underlay_channel())
         self._consumers.clear()
-        self._mandatory.clear()
-        data.on_return_callbacks.add(self._on_return)
         data.on_consumer_cancel_callbacks.add(self._on_cancelled)
         channel.close_callbacks.add(self._on_channel_lost)
         self._channel, self._data = channel, data
@@ -173,9 +147,47 @@ class RabbitTransport(Transport):
         self._closed = True
         for task in self._tasks:
             task.cancel()
+        if self._acknowledgements is not None:
+            await self._acknowledgements.flush(wait=True)
         if self._connection is not None:
-            with suppress(amqp.AMQPError, OSError, RuntimeError):
-                await self._connection.close()
+            try:
+                with suppress(amqp.AMQPError, OSError, RuntimeError):
+                    await self._connection.close()
+            finally:
+                # Where the owner's deadline ends this early, nothing is left to wait for.
+                self._socket.abort()
+            for _ in range(_TURNS_TO_SETTLE):
+                await asyncio.sleep(0)
+
+    async def _declare(self, channel: UnderlayChannel, topology: Topology) -> None:
+        for exchange in topology.exchanges:
+            await channel.exchange_declare(
+                exchange.name, exchange_type="direct", durable=exchange.durable, nowait=True
+            )
+        for queue in topology.queues:
+            await channel.queue_declare(
+                queue.name,
+                durable=queue.durable,
+                exclusive=queue.exclusive,
+                arguments=dict(queue.arguments),
+                nowait=True,
+            )
+        for binding in topology.bindings:
+            await channel.queue_bind(
+                binding.queue, binding.exchange, routing_key=binding.key, nowait=True
+            )
+        # The broker answers in order: when it answers this, all of the above is done. It is
+        # the one request that needs no permission.
+        await channel.basic_qos(prefetch_count=0)
+
+    async def _open_control(self) -> AbstractChannel:
+        if self._control is None or self._control.is_closed:
+            self._control = await self._open_channel(publisher_confirms=False)
+            self._control.close_callbacks.add(self._on_control_lost)
+        return self._control
+
+    def _on_control_lost(self, _: object, error: BaseException | None) -> None:
+        self._control_error = error
 
     async def _open_channel(self, *, publisher_confirms: bool) -> AbstractChannel:
         if self._connection is None:
@@ -205,7 +217,7 @@ class RabbitTransport(Transport):
                 channel=data,
                 routing_key=message.routing_key or "",
                 body=message.body,
-                envelope=_envelope(message.header.properties),
+                envelope=envelope_of(message.header.properties),
                 redelivered=bool(message.redelivered),
                 received=time.monotonic(),
             )
@@ -216,21 +228,18 @@ class RabbitTransport(Transport):
         if not self._closed:
             self._listener.delivered(received)
 
-    def _on_return(self, message: DeliveredMessage) -> None:
-        # Several targets share a message id, so the key tells which of them came back. The
-        # broker returns a publication before it confirms it.
-        message_id = message.header.properties.message_id
-        for number, publication in self._mandatory.items():
-            if (publication.envelope.message_id, publication.routing_key) == (
-                message_id,
-                message.routing_key,
-            ):
-                del self._mandatory[number]
-                self._listener.returned(number, "no queue takes that key")
-                return
+    async def _publish_mandatory(
+        self, data: DataChannel, publications: Sequence[Publication]
+    ) -> None:
+        for publication in publications:
+            task = self._spawn(_publish(data, publication))
+            await asyncio.wait([task])
+            came_back = not task.cancelled() and task.exception() is None
+            if came_back and isinstance(task.result(), DeliveredMessage) and not self._closed:
+                self._listener.returned(publication.number, "no queue takes that key")
+            self._on_settled(publication.number, task)
 
     def _on_settled(self, number: int, task: asyncio.Task[Any]) -> None:
-        self._mandatory.pop(number, None)
         if task.cancelled() or self._closed:
             return
         error = task.exception()
@@ -294,22 +303,10 @@ class RabbitTransport(Transport):
             raise self._translate(error) from error
 
     def _translate(self, error: BaseException | None) -> BatonError:
-        return _refusal(error) or self._translate_loss(error)
+        return refusal(error) or self._translate_loss(error)
 
     def _translate_loss(self, error: BaseException | None) -> BrokerUnavailable:
-        user, vhost = self._configuration.rabbit_user, self._configuration.rabbit_vhost
-        match error:
-            case amqp.ProbableAuthenticationError() | amqp.AuthenticationError():
-                return AuthenticationFailed(
-                    f'{self._endpoint} refused the user "{user}": wrong user or password'
-                )
-            case amqp.InvalidFrameError() if "OpenOk" in str(error):
-                # aiormq wants OpenOk and drops the Close frame that says why it does not come.
-                return AuthenticationFailed(
-                    f'{self._endpoint} refused the vhost "{vhost}" to the user "{user}": '
-                    "it does not exist, or the user has no permission there"
-                )
-        return BrokerUnavailable(f"{self._endpoint}: {_reason(error)}")
+        return loss(error, self._endpoint, self._configuration)
 
     def _ssl_context(self) -> Any:
         if not self._configuration.tls:
@@ -318,7 +315,7 @@ class RabbitTransport(Transport):
 
         return client_context(self._configuration)
 
-    def _url(self) -> Any:
+    def _url(self) -> URL:
         settings = self._configuration
         return make_url(
             host=self._endpoint.host,
@@ -330,6 +327,25 @@ class RabbitTransport(Transport):
             name=self._name,
             heartbeat=settings.rabbit_heartbeat,
         )
+
+
+class _Socket(TransportFactory):
+    """Opens a socket as *factory* does, and keeps hold of it so as to cut it."""
+
+    def __init__(self, factory: TransportFactory) -> None:
+        self._factory = factory
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def create(
+        self, url: URL, **kwargs: Any
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, self._writer = await self._factory.create(url, **kwargs)
+        return reader, self._writer
+
+    def abort(self) -> None:
+        """Close at once, without a word to the broker. Nothing happens if it is closed."""
+        if self._writer is not None:
+            self._writer.transport.abort()
 
 
 class _Acknowledgements:
@@ -347,12 +363,16 @@ class _Acknowledgements:
         self._wake.set()
 
     async def run(self) -> None:
+        while not self._channel.is_closed:
+            await self._wake.wait()
+            self._wake.clear()
+            await self.flush(wait=False)
+
+    async def flush(self, *, wait: bool) -> None:
+        """Send what was added and not sent yet; with *wait*, until it is in the socket."""
         with suppress(amqp.AMQPError, OSError, RuntimeError):
-            while not self._channel.is_closed:
-                await self._wake.wait()
-                self._wake.clear()
-                for tag, multiple in self._coalesce():
-                    await self._channel.basic_ack(tag, multiple, wait=False)
+            for tag, multiple in self._coalesce():
+                await self._channel.basic_ack(tag, multiple, wait=wait)
 
     def _coalesce(self) -> Iterator[tuple[int, bool]]:
         tags, self._tags = sorted(self._tags), []
@@ -370,89 +390,12 @@ class _Acknowledgements:
             yield tag, False
 
 
-def _properties(envelope: Envelope) -> Basic.Properties:
-    timestamp, expires = envelope.timestamp, envelope.expires
-    return Basic.Properties(
-        content_type=envelope.content_type,
-        headers=dict(envelope.headers) if envelope.headers else None,
-        delivery_mode=2 if envelope.persistent else 1,
-        correlation_id=envelope.correlation_id,
-        reply_to=envelope.reply_to,
-        expiration=None if expires is None else str(int(expires * 1000)),
-        message_id=envelope.message_id,
-        timestamp=None if timestamp is None else datetime.fromtimestamp(timestamp, UTC),
-        user_id=envelope.user_id,
-        app_id=envelope.app_id,
+def _publish(data: DataChannel, publication: Publication) -> Coroutine[Any, Any, Any]:
+    return data.basic_publish(
+        publication.body,
+        exchange=publication.exchange,
+        routing_key=publication.routing_key,
+        properties=properties_of(publication.envelope),
+        mandatory=publication.mandatory,
+        wait=False,
     )
-
-
-def _envelope(properties: Basic.Properties) -> Envelope:
-    timestamp, expiration = properties.timestamp, properties.expiration
-    return Envelope(
-        message_id=properties.message_id,
-        correlation_id=properties.correlation_id,
-        reply_to=properties.reply_to,
-        timestamp=None if timestamp is None else timestamp.timestamp(),
-        expires=int(expiration) / 1000 if expiration and expiration.isdecimal() else None,
-        user_id=properties.user_id,
-        app_id=properties.app_id,
-        content_type=properties.content_type,
-        persistent=properties.delivery_mode == 2,
-        headers=properties.headers or {},
-    )
-
-
-_INEQUIVALENT = re.compile(
-    r"inequivalent arg '(?P<flag>[^']+)' for (?P<kind>exchange|queue) '(?P<name>[^']*)'"
-    r".*received (?P<ours>.+) but current is (?P<theirs>.+)$"
-)
-_TOO_LARGE = re.compile(r"message size (\d+) is larger than configured max size (\d+)")
-
-
-def _refusal(error: BaseException | None) -> BatonError | None:
-    """What the broker refused on a channel, in our words; None if it was something else."""
-    text = _reason(error)
-    if isinstance(error, amqp.ChannelNotFoundEntity):
-        return NotFound(text)
-    if isinstance(error, amqp.ChannelAccessRefused):
-        return NotPermitted(text)
-    if isinstance(error, amqp.ChannelLockedResource):
-        return Locked(text)
-    if isinstance(error, amqp.ChannelPreconditionFailed):
-        if too_large := _TOO_LARGE.search(text):
-            return MessageTooLarge(int(too_large[1]), int(too_large[2]))
-        return _flag_mismatch(text) or TopologyError(text)
-    return None
-
-
-def _flag_mismatch(text: str) -> TopologyError | None:
-    """What *text*, the broker's answer 406, says of an exchange's or a queue's flags, and what to
-    set; None if it says something else."""
-    found = _INEQUIVALENT.search(text)
-    if found is None:
-        return None
-    flag, kind, name = found["flag"], found["kind"], found["name"]
-    ours, theirs = found["ours"].strip("'"), found["theirs"].strip("'")
-    if kind == "exchange" and flag == "durable":
-        remedy = f"set INTEROP: {str(theirs == 'false').lower()}, or delete the exchange"
-    elif kind == "queue" and flag == "x-queue-type":
-        remedy = "set CLUSTER to what it was, or delete the queue"
-    else:
-        setting = "EXCHANGE or EXCHANGE_OUT" if kind == "exchange" else "--instance"
-        remedy = f"delete the {kind}, or choose another name with {setting}"
-    return FlagMismatch(
-        f'The {kind} "{name}" exists with {flag}={theirs}, Baton needs {flag}={ours}: {remedy}'
-    )
-
-
-def _reason(error: BaseException | None) -> str:
-    """The words of *error*, without the exception's own frame around them."""
-    if error is None:
-        return "the connection was lost"
-    if error.args and isinstance(error.args[0], int) and error.args[0] in errno.errorcode:
-        return os.strerror(error.args[0]).lower()
-    words = [str(part) for part in error.args if isinstance(part, str) and part]
-    if words:
-        return " ".join(words[-1].split())
-    cause = error.__cause__ or error.__context__
-    return _reason(cause) if cause is not None else type(error).__name__

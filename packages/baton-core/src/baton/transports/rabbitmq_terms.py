@@ -1,0 +1,43 @@
+"""Baton's terms in aiormq's: an envelope as AMQP properties, and the way back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from pamqp.commands import Basic
+
+from baton.message import Envelope
+
+
+def properties_of(envelope: Envelope) -> Basic.Properties:
+    """*envelope* as AMQP has it: whole seconds, and an expiry in milliseconds as a string."""
+    timestamp, expires = envelope.timestamp, envelope.expires
+    return Basic.Properties(
+        content_type=envelope.content_type,
+        headers=dict(envelope.headers) if envelope.headers else None,
+        delivery_mode=2 if envelope.persistent else 1,
+        correlation_id=envelope.correlation_id,
+        reply_to=envelope.reply_to,
+        expiration=None if expires is None else str(int(expires * 1000)),
+        message_id=envelope.message_id,
+        timestamp=None if timestamp is None else datetime.fromtimestamp(timestamp, UTC),
+        user_id=envelope.user_id,
+        app_id=envelope.app_id,
+    )
+
+
+def envelope_of(properties: Basic.Properties) -> Envelope:
+    """The envelope that *properties* are; what is missing there is None."""
+    timestamp, expiration = properties.timestamp, properties.expiration
+    return Envelope(
+        message_id=properties.message_id,
+        correlation_id=properties.correlation_id,
+        reply_to=properties.reply_to,
+        timestamp=None if timestamp is None else timestamp.timestamp(),
+        expires=int(expiration) / 1000 if expiration and expiration.isdecimal() else None,
+        user_id=properties.user_id,
+        app_id=properties.app_id,
+        content_type=properties.content_type,
+        persistent=properties.delivery_mode == 2,
+        headers=properties.headers or {},
+    )

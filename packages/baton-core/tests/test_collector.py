@@ -1,0 +1,258 @@
+"""The collector, on a broker in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from baton import Collector, Configuration, Consumer, Message, Reply, Server, Service
+from baton.errors import (
+    BrokerUnavailable,
+    InvalidMessage,
+    PublishTimeout,
+    Unroutable,
+)
+from baton.extension import Extension
+from baton.message import Envelope
+from baton.transports import Publication
+from baton.transports.memory import MemoryBroker, memory_broker
+
+EXTENSION = Extension("baton-greet")
+
+
+class Greeter(Consumer):
+    @property
+    def routing_keys(self) -> tuple[str, ...]:
+        return self.server.routing_keys
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return self.server.attributes
+
+    async def process_message(self, message: Message) -> None:
+        if message.type == "fail":
+            raise ValueError("no")
+        if message.type == "greet":
+            self.notify_info("about to greet")
+            self.notify_success("hello")
+
+
+class GreetService(Service):
+    extension = EXTENSION.name
+
+    def setup_consumers(self) -> None:
+        self.add_consumer(Greeter("greeter", self.server))
+
+
+class Fleet:
+    def __init__(self) -> None:
+        self.name = secrets.token_hex(4)
+        self.broker: MemoryBroker = memory_broker(self.name)
+        self.services: list[Service] = []
+
+    def configuration(self, **settings: Any) -> Configuration:
+        return Configuration(rabbit_url=f"memory://{self.name}", **{"deadline": 2, **settings})
+
+    async def add(self, *names: str) -> None:
+        for name in names:
+            service = GreetService(self.configuration(), Server(name, "production"))
+            await service.start()
+            await until_ready(service)
+            self.services.append(service)
+
+    def collector(self, **settings: Any) -> Collector:
+        return Collector(self.configuration(**settings), EXTENSION)
+
+
+@pytest.fixture
+async def fleet() -> AsyncIterator[Fleet]:
+    fleet = Fleet()
+    yield fleet
+    for service in fleet.services:
+        await service.stop(1)
+
+
+async def until_ready(service: Service) -> None:
+    ready = asyncio.Event()
+    service.watch(lambda state: ready.set() if state.phase == "ready" else None)
+    await asyncio.wait_for(ready.wait(), 5)
+
+
+async def collect(collector: Collector, timeout: float = 5) -> list[Reply]:
+    return [reply async for reply in collector.replies(timeout)]
+
+
+async def test_yields_each_output_and_ends_when_all_named_servers_have_finished(
+    fleet: Fleet,
+) -> None:
+    await fleet.add("a", "b")
+    async with fleet.collector() as collector:
+        await collector.send({"type": "greet"}, ["a", "b"])
+        replies = await collect(collector)
+    assert sorted((reply.fqdn, reply.message.type) for reply in replies) == [
+        ("a", "info"),
+        ("a", "success"),
+        ("b", "info"),
+        ("b", "success"),
+    ]
+    assert all(reply.is_output and not reply.original for reply in replies)
+    assert all(0 < reply.elapsed < 5 for reply in replies)
+    assert len({reply.instance for reply in replies}) == 2
+    ends = [reply.end for reply in replies if reply.end is not None]
+    assert [(end["outcome"], end["outputs"]) for end in ends] == [("done", 2)] * 2
+
+
+async def test_an_environment_is_waited_for_until_the_timeout(fleet: Fleet) -> None:
+    await fleet.add("a", "b")
+    async with fleet.collector() as collector:
+        await collector.send({"type": "greet"}, ["production"])
+        replies = await collect(collector, timeout=0.3)
+    assert len(replies) == 4
+
+
+async def test_an_error_and_a_silent_end_are_replies_too(fleet: Fleet) -> None:
+    await fleet.add("a")
+    for kind, is_output, outcome in (("fail", True, "failed"), ("quiet", False, "done")):
+        async with fleet.collector() as collector:
+            await collector.send({"type": kind}, ["a"])
+            (reply,) = await collect(collector)
+        assert reply.is_output is is_output
+        assert reply.end is not None
+        assert reply.end["outcome"] == outcome
+        assert reply.fqdn == "a"
+
+
+async def test_names_the_targets_that_nobody_listens_on(fleet: Fleet) -> None:
+    await fleet.add("a")
+    async with fleet.collector() as collector:
+        await collector.send({"type": "greet"}, ["nowhere", "a", "nobody"])
+        replies = await collect(collector)
+    assert len(replies) == 2
+    assert collector.unroutable == ("nowhere", "nobody")
+
+
+async def test_nobody_at_all_is_unroutable_at_once(fleet: Fleet) -> None:
+    await fleet.add("a")
+    async with fleet.collector() as collector:
+        with pytest.raises(Unroutable) as caught:
+            await collector.send({"type": "greet"}, ["nowhere"])
+    assert caught.value.keys == ("nowhere",)
+    assert not caught.value.missing
+
+
+async def test_no_service_ever_is_unroutable_too(fleet: Fleet) -> None:
+    async with fleet.collector() as collector:
+        with pytest.raises(Unroutable, match="no service has connected yet") as caught:
+            await collector.send({"type": "greet"}, ["production"])
+    assert caught.value.missing
+    assert fleet.broker.exchanges == []
+
+
+async def test_no_input_exchange_is_unroutable_too(fleet: Fleet) -> None:
+    await fleet.add("a")
+    async with fleet.collector(exchange="elsewhere_in") as collector:
+        with pytest.raises(Unroutable, match="elsewhere_in") as caught:
+            await collector.send({"type": "greet"}, ["production"])
+    assert caught.value.missing
+
+
+async def test_no_broker_is_unavailable(fleet: Fleet) -> None:
+    fleet.broker.stop("connection refused")
+    with pytest.raises(BrokerUnavailable, match=r"No broker could be reached: .*refused"):
+        async with fleet.collector():
+            pass
+
+
+async def test_a_wrong_message_is_refused_before_anything_is_published(fleet: Fleet) -> None:
+    async with fleet.collector() as collector:
+        with pytest.raises(InvalidMessage):
+            await collector.send({}, ["production"])
+
+
+async def test_a_broker_that_does_not_confirm_leaves_the_outcome_unknown(fleet: Fleet) -> None:
+    await fleet.add("a")
+    async with fleet.collector(deadline=0.1) as collector:
+        fleet.broker.block()
+        with pytest.raises(PublishTimeout, match="may still arrive"):
+            await collector.send({"type": "greet"}, ["a"])
+    fleet.broker.unblock()
+
+
+async def test_a_lost_connection_ends_it(fleet: Fleet) -> None:
+    await fleet.add("a")
+    async with fleet.collector() as collector:
+        await collector.send({"type": "greet"}, ["production"])
+        fleet.broker.disconnect()
+        with pytest.raises(BrokerUnavailable):
+            await collect(collector)
+
+
+async def test_a_deleted_reply_queue_ends_it(fleet: Fleet) -> None:
+    await fleet.add("a")
+    async with fleet.collector() as collector:
+        await collector.send({"type": "greet"}, ["production"])
+        (queue,) = [q.name for q in fleet.broker.queues if "requester" in q.name]
+        fleet.broker.delete_queue(queue)
+        with pytest.raises(BrokerUnavailable, match="was deleted"):
+            await collect(collector)
+
+
+async def test_two_collectors_do_not_see_each_others_replies(fleet: Fleet) -> None:
+    await fleet.add("a")
+    async with fleet.collector() as one, fleet.collector() as two:
+        await one.send({"type": "greet"}, ["a"])
+        await two.send({"type": "greet"}, ["a"])
+        assert [len(replies) for replies in (await collect(one), await collect(two))] == [2, 2]
+
+
+async def test_its_queue_goes_with_it(fleet: Fleet) -> None:
+    await fleet.add("a")
+    async with fleet.collector() as collector:
+        await collector.send({"type": "greet"}, ["a"])
+        await collect(collector)
+    assert not [q for q in fleet.broker.queues if "requester" in q.name]
+
+
+def say(fleet: Fleet, key: str, body: bytes, envelope: Envelope) -> None:
+    fleet.broker.publish(Publication(1, EXTENSION.exchange_out, key, body, envelope))
+
+
+async def test_with_interop_a_ruby_server_is_an_original(fleet: Fleet) -> None:
+    fleet.services.append(
+        GreetService(fleet.configuration(interop=True), Server("a", "production"))
+    )
+    await fleet.services[0].start()
+    await until_ready(fleet.services[0])
+    async with fleet.collector(interop=True) as collector:
+        await collector.send({"type": "greet"}, ["production"])
+        pong = b'{"type":"pong","environment":"production","fqdn":"ruby","app_names":[]}'
+        say(fleet, "", pong, Envelope(content_type="application/octet-stream"))
+        say(fleet, "", pong, Envelope(correlation_id="of another's command"))
+        say(fleet, "", b"not json", Envelope())
+        replies = await collect(collector, timeout=0.3)
+    originals = [reply for reply in replies if reply.original]
+    assert [reply.fqdn for reply in originals] == ["ruby"]
+    # Ours came twice, by its reply key and by the empty one, and is counted once.
+    assert len([reply for reply in replies if reply.fqdn == "a"]) == 2
+
+
+async def test_an_output_that_was_sent_again_is_one_reply(fleet: Fleet) -> None:
+    await fleet.add("a")
+    async with fleet.collector() as collector:
+        await collector.send({"type": "quiet"}, ["production"])
+        (key,) = [key for _, key, queue in fleet.broker.bindings if "requester" in queue]
+        envelope = Envelope(message_id="same", correlation_id=collector.message_id)
+        for _ in range(2):
+            say(fleet, key, b'{"type":"pong","fqdn":"b"}', envelope)
+        replies = await collect(collector, timeout=0.3)
+    assert len([reply for reply in replies if reply.fqdn == "b"]) == 1
+
+
+async def test_is_not_connected_outside_of_its_context(fleet: Fleet) -> None:
+    collector = fleet.collector()
+    with pytest.raises(BrokerUnavailable, match="not connected"):
+        await collector.send({"type": "greet"}, ["production"])

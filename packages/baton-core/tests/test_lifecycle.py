@@ -1,0 +1,88 @@
+"""Running until a signal: in processes of their own, since signals belong to a process."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+PROGRAM = """
+import asyncio, logging, sys, time
+from baton.errors import InstanceTaken
+from baton.lifecycle import run_until_signalled
+
+logging.basicConfig(level="INFO", stream=sys.stderr)
+
+async def start():
+    print("started", flush=True)
+
+async def stop():
+    print("stopped", flush=True)
+    return {abandoned}
+
+async def failed():
+    {failed}
+
+def run():
+    return run_until_signalled(start, stop, {grace}, failed=failed)
+
+try:
+    sys.exit(run())
+except InstanceTaken as error:
+    print(error, flush=True)
+    sys.exit(7)
+"""
+
+
+def run(
+    number: signal.Signals | None,
+    *,
+    abandoned: str = "None",
+    failed: str = "await asyncio.Event().wait()",
+    grace: float = 5,
+) -> tuple[int, str, str]:
+    """Run the program, send it a signal when it has started, and say how it ended."""
+    program = PROGRAM.format(abandoned=abandoned, failed=failed, grace=grace)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        out = process.stdout.readline()
+        if number is not None:
+            process.send_signal(number)
+        out += process.stdout.read()
+        err = process.stderr.read()
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stops_on_a_signal(number: signal.Signals) -> None:
+    code, out, err = run(number)
+    assert (code, out) == (0, "started\nstopped\n")
+    assert f"Stopping on {number.name}" in err
+    assert "Traceback" not in err
+
+
+def test_says_with_its_exit_code_that_something_was_abandoned() -> None:
+    assert run(signal.SIGTERM, abandoned="['a command']")[0] == 1
+
+
+def test_stops_and_raises_when_it_cannot_go_on() -> None:
+    code, out, _ = run(None, failed="raise InstanceTaken('somebody else is')")
+    assert (code, out) == (7, "started\nstopped\nsomebody else is\n")
+
+
+def test_a_blocked_event_loop_ends_after_the_grace_period() -> None:
+    began = time.monotonic()
+    code, _, err = run(signal.SIGTERM, failed="time.sleep(60)", grace=-4.5)
+    assert code == 1
+    assert "did not end within the grace period" in err
+    assert time.monotonic() - began < 20

@@ -1,0 +1,303 @@
+"""A link, on transports that the tests script."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from baton import Configuration
+from baton.errors import (
+    AuthenticationFailed,
+    BatonError,
+    BrokerUnavailable,
+    NotFound,
+)
+from baton.link import Link, Phase, State
+from baton.transports import Delivery, Publication, Topology, Transport, TransportListener
+
+
+class Scripted(Transport):
+    """A transport that does what the test says, and remembers what it was asked."""
+
+    def __init__(self, endpoint: str, listener: TransportListener) -> None:
+        self.endpoint = endpoint
+        self.listener = listener
+        self.calls: list[str] = []
+
+    async def open(self) -> None:
+        self.calls.append("open")
+
+    async def declare(self, topology: Topology) -> None:
+        self.calls.append("declare")
+
+    async def delete_queue(self, queue: str) -> None: ...
+
+    async def consume(self, queue: str, prefetch: int) -> None: ...
+
+    async def cancel(self, queue: str) -> None: ...
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None: ...
+
+    def publish(self, publications: Sequence[Publication]) -> None: ...
+
+    async def renew(self) -> None:
+        self.calls.append("renew")
+
+    async def close(self) -> None:
+        self.calls.append("close")
+
+
+class Probe(Link):
+    def __init__(self, configuration: Configuration) -> None:
+        self.states: list[State] = []
+        self.changed = asyncio.Event()
+        self.detachments = 0
+        super().__init__(configuration, "probe", self._note)
+
+    def _note(self, state: State) -> None:
+        self.states.append(state)
+        self.changed.set()
+
+    def detached(self) -> None:
+        self.detachments += 1
+
+    async def establish(self, transport: Transport) -> None:
+        await transport.declare(Topology())
+
+    async def assert_topology(self, transport: Transport) -> None:
+        assert isinstance(transport, Scripted)
+        transport.calls.append("pulse")
+        self.changed.set()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def until_phase(self, phase: Phase) -> None:
+        await self.until(lambda: self.state.phase is phase)
+
+
+class Stage:
+    """Opens scripted transports in place of real ones."""
+
+    def __init__(self) -> None:
+        self.opened: list[Scripted] = []
+        self.kinds: dict[str, type[Scripted]] = {}
+        self.changed = asyncio.Event()
+
+    def open(
+        self, configuration: Configuration, endpoint: object, listener: TransportListener, _: str
+    ) -> Transport:
+        kind = self.kinds.get(str(endpoint), Scripted)
+        transport = kind(str(endpoint), listener)
+        self.opened.append(transport)
+        self.changed.set()
+        return transport
+
+    async def until_opened(self, count: int) -> None:
+        """Wait until *count* transports were opened."""
+        async with asyncio.timeout(5):
+            while len(self.opened) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    stage = Stage()
+    monkeypatch.setattr("baton.link.open_transport", stage.open)
+    return stage
+
+
+MakeLink = Callable[..., Probe]
+
+
+@pytest.fixture
+async def link() -> AsyncIterator[MakeLink]:
+    started: list[Probe] = []
+
+    def make(**settings: Any) -> Probe:
+        defaults: dict[str, Any] = {"pulse": 60, "reconnect_max": 0.1, "rabbit_host": "a:1,b:2"}
+        probe = Probe(Configuration(**(defaults | settings)))
+        probe.start()
+        started.append(probe)
+        return probe
+
+    yield make
+    for each in started:
+        await each.stop()
+
+
+class Refusing(Scripted):
+    async def open(self) -> None:
+        raise BrokerUnavailable(f"{self.endpoint}: connection refused")
+
+
+class Frozen(Scripted):
+    async def open(self) -> None:
+        await asyncio.Event().wait()
+
+
+class WrongPassword(Scripted):
+    async def open(self) -> None:
+        raise AuthenticationFailed("wrong password")
+
+
+async def test_takes_the_hosts_in_turn_until_one_answers(stage: Stage, link: MakeLink) -> None:
+    stage.kinds = {"a:1": Refusing}
+    probe = link()
+    await probe.until_phase(Phase.READY)
+    assert stage.opened[-1].endpoint == "b:2"
+    assert all(transport.calls[-1] == "close" for transport in stage.opened[:-1])
+
+
+async def test_starts_at_a_random_host(stage: Stage, link: MakeLink) -> None:
+    for _ in range(40):
+        probe = link()
+        await probe.until_phase(Phase.READY)
+    assert {transport.endpoint for transport in stage.opened} == {"a:1", "b:2"}
+
+
+async def test_a_frozen_host_costs_a_deadline(stage: Stage, link: MakeLink) -> None:
+    stage.kinds = {"a:1": Frozen}
+    probe = link(deadline=0.1)
+    await probe.until_phase(Phase.READY)
+    for state in probe.states:
+        if state.phase is Phase.DISCONNECTED:
+            assert state.reason == "a:1: no answer within 0.1 s while connecting"
+
+
+async def test_a_lost_connection_is_detached_and_replaced(
+    stage: Stage, link: MakeLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    probe = link()
+    await probe.until_phase(Phase.READY)
+    first = stage.opened[-1]
+    probe.lost(BrokerUnavailable("reset by peer"))
+    await probe.until_phase(Phase.DISCONNECTED)
+    assert "reset by peer" in probe.state.reason
+    await probe.until_phase(Phase.READY)
+    assert stage.opened[-1] is not first
+    assert first.calls[-1] == "close"
+    assert probe.detachments == 1
+    assert len([r for r in caplog.records if "reset by peer" in r.getMessage()]) == 1
+
+
+async def test_a_lost_channel_is_renewed_on_the_same_connection(
+    stage: Stage, link: MakeLink
+) -> None:
+    probe = link()
+    await probe.until_phase(Phase.READY)
+    probe.channel_lost(NotFound("gone"))
+    assert probe.detachments == 1
+    await probe.until_phase(Phase.READY)
+    assert stage.opened[0].calls == ["open", "declare", "renew", "declare"]
+    assert len(stage.opened) == 1
+
+
+async def test_a_refusal_is_retried_on_the_same_connection(stage: Stage, link: MakeLink) -> None:
+    class Refused(Scripted):
+        async def declare(self, topology: Topology) -> None:
+            await super().declare(topology)
+            if self.calls.count("declare") < 3:
+                raise NotFound("not yet")
+
+    stage.kinds = {"a:1": Refused, "b:2": Refused}
+    probe = link()
+    await probe.until_phase(Phase.READY)
+    assert [state.phase for state in probe.states] == [Phase.DISCONNECTED, Phase.READY]
+    assert len(stage.opened) == 1
+
+
+async def test_the_pulse_goes_on(stage: Stage, link: MakeLink) -> None:
+    probe = link(pulse=0.1)
+    await probe.until(lambda: stage.opened and stage.opened[0].calls.count("pulse") >= 3)
+    assert stage.opened[0].calls[:2] == ["open", "declare"]
+
+
+async def test_a_pulse_that_finds_a_fault_establishes_again(
+    stage: Stage, link: MakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def faulty(self: Probe, transport: Transport) -> None:
+        raise NotFound("the exchange is gone")
+
+    monkeypatch.setattr(Probe, "assert_topology", faulty)
+    probe = link(pulse=0.1)
+    await probe.until(lambda: stage.opened and stage.opened[0].calls.count("declare") >= 3)
+    assert len(stage.opened) == 1
+    assert Phase.CONNECTING in [state.phase for state in probe.states]
+
+
+async def test_a_pulse_without_an_answer_opens_another_connection(
+    stage: Stage, link: MakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(self: Probe, transport: Transport) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Probe, "assert_topology", silent)
+    probe = link(pulse=0.1, deadline=0.1)
+    await probe.until(lambda: len(stage.opened) >= 2)
+    assert "no answer" in str([state.reason for state in probe.states])
+
+
+async def test_a_blocked_link_says_so_and_has_no_pulse(stage: Stage, link: MakeLink) -> None:
+    probe = link(pulse=0.1)
+    await probe.until_phase(Phase.READY)
+    probe.blocked("memory alarm")
+    assert (probe.state.phase, probe.state.reason) == (Phase.BLOCKED, "memory alarm")
+    pulses = stage.opened[0].calls.count("pulse")
+    await asyncio.sleep(0.3)  # two pulses would have been due
+    assert stage.opened[0].calls.count("pulse") == pulses
+    probe.unblocked()
+    await probe.until(lambda: stage.opened[0].calls.count("pulse") > pulses)
+    assert probe.state.phase is Phase.READY
+
+
+async def test_what_is_refused_by_authentication_is_retried_slowly(
+    stage: Stage, link: MakeLink
+) -> None:
+    stage.kinds = {"a:1": WrongPassword, "b:2": WrongPassword}
+    probe = link(reconnect_max=0.2)
+    await probe.until_phase(Phase.DISCONNECTED)
+    began = asyncio.get_running_loop().time()
+    await stage.until_opened(2)
+    assert asyncio.get_running_loop().time() - began >= 0.15
+
+
+async def test_an_outage_is_logged_once(
+    stage: Stage, link: MakeLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.kinds = {"a:1": Refusing}
+    caplog.set_level(logging.WARNING)
+    probe = link(rabbit_host="a:1")
+    await stage.until_opened(5)
+    assert [record.getMessage() for record in caplog.records] == [
+        "probe: a:1: connection refused; trying again"
+    ]
+    assert str(probe.state).startswith("disconnected since ")
+    assert str(probe.state).endswith("(a:1: connection refused)")
+
+
+async def test_stopping_closes_whatever_is_going_on(stage: Stage, link: MakeLink) -> None:
+    stage.kinds = {"a:1": Frozen, "b:2": Frozen}
+    probe = link(deadline=60)
+    await stage.until_opened(1)
+    await probe.stop()
+    await probe.stop()
+    assert stage.opened[0].calls == ["close"]
+
+
+async def test_a_link_is_for_subclasses() -> None:
+    bare = Link(Configuration(), "bare", lambda state: None)
+    transport = Scripted("a", bare)
+    with pytest.raises(NotImplementedError):
+        await bare.establish(transport)
+    with pytest.raises(NotImplementedError):
+        await bare.assert_topology(transport)
+    assert issubclass(BrokerUnavailable, BatonError)

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from baton.errors import MessageTooLarge, OutboxFull
+from baton.message import Envelope
+from baton.outbox import OVERHEAD, Outbox, Output
+from baton.transports import MAX_MESSAGE_SIZE
+
+
+def output(body: bytes = b"{}", confirmed: list[bytes] | None = None) -> Output:
+    told = None if confirmed is None else lambda: confirmed.append(body)
+    return Output("out", "", body, Envelope(message_id=body.decode()), confirmed=told)
+
+
+def put(outbox: Outbox, *bodies: bytes) -> None:
+    for body in bodies:
+        outbox.reserve(len(body), wait=False)
+        outbox.add(output(body))
+
+
+def bodies(outbox: Outbox) -> list[bytes]:
+    return [publication.body for publication in outbox.take()]
+
+
+def test_is_taken_once_and_kept_until_confirmed() -> None:
+    outbox = Outbox(100, 10_000)
+    put(outbox, b"1", b"2")
+    taken = outbox.take()
+    assert [publication.number for publication in taken] == [1, 2]
+    assert outbox.take() == []
+    assert len(outbox) == 2
+    outbox.confirm([1, 2, 2, 99])
+    assert len(outbox) == 0
+
+
+def test_confirming_tells_who_asked() -> None:
+    told: list[bytes] = []
+    outbox = Outbox(100, 10_000)
+    outbox.reserve(1, wait=False)
+    outbox.add(output(b"1", told))
+    outbox.confirm([1])
+    assert told == [b"1"]
+
+
+def test_rewinding_sends_again_in_order_what_is_not_confirmed() -> None:
+    outbox = Outbox(100, 10_000)
+    put(outbox, b"1", b"2", b"3")
+    first = outbox.take()
+    outbox.confirm([2])
+    put(outbox, b"4")
+    outbox.rewind()
+    again = outbox.take()
+    assert [publication.body for publication in again] == [b"1", b"3", b"4"]
+    assert again[0].envelope.message_id == first[0].envelope.message_id
+
+
+def test_what_was_refused_goes_to_the_end() -> None:
+    outbox = Outbox(100, 10_000)
+    put(outbox, b"1", b"2")
+    outbox.take()
+    outbox.again([1, 99])
+    assert bodies(outbox) == [b"1"]
+    outbox.rewind()
+    assert bodies(outbox) == [b"2", b"1"]
+    assert len(outbox) == 2
+
+
+def test_headers_may_change_until_it_is_sent() -> None:
+    outbox = Outbox(100, 10_000)
+    one = output(b"1")
+    outbox.reserve(1, wait=False)
+    outbox.add(one)
+    assert not one.sent
+    one.headers["late"] = True
+    assert outbox.take()[0].envelope.headers == {"late": True}
+    assert one.sent
+
+
+def test_is_open_below_half_of_the_number() -> None:
+    opened: list[bool] = []
+    outbox = Outbox(4, 1_000_000)
+    outbox.on_open(lambda: opened.append(True))
+    put(outbox, b"1")
+    assert bool(outbox.open)
+    put(outbox, b"2")
+    assert not bool(outbox.open)
+    outbox.confirm([1])
+    assert bool(outbox.open)
+    assert opened == [True]
+
+
+def test_is_full_beyond_the_number() -> None:
+    outbox = Outbox(2, 1_000_000)
+    put(outbox, b"1", b"2")
+    with pytest.raises(OutboxFull, match="2 outputs"):
+        outbox.reserve(1, wait=False)
+    outbox.reserve_beyond(1)
+    assert len(outbox) == 3
+
+
+def test_is_full_beyond_the_bytes_but_takes_one_of_any_size() -> None:
+    outbox = Outbox(100, 2 * OVERHEAD)
+    outbox.reserve(10 * OVERHEAD, wait=False)
+    assert not outbox.open
+    with pytest.raises(OutboxFull, match="bytes"):
+        outbox.reserve(1, wait=False)
+
+
+def test_refuses_what_the_broker_would_refuse() -> None:
+    outbox = Outbox(100, 10_000)
+    with pytest.raises(MessageTooLarge):
+        outbox.reserve(MAX_MESSAGE_SIZE + 1, wait=False)
+    assert len(outbox) == 0
+
+
+def test_a_thread_waits_for_room() -> None:
+    outbox = Outbox(2, 1_000_000)
+    put(outbox, b"1")
+    reserved = threading.Event()
+
+    def reserve() -> None:
+        outbox.reserve(1, wait=True)
+        reserved.set()
+
+    thread = threading.Thread(target=reserve)
+    thread.start()
+    assert not reserved.wait(0.05)
+    outbox.confirm([1])
+    assert reserved.wait(5)
+    thread.join(5)
+    assert len(outbox) == 1
+
+
+def test_closing_lets_go_of_a_waiting_thread() -> None:
+    outbox = Outbox(2, 1_000_000)
+    put(outbox, b"1")
+    errors: list[OutboxFull] = []
+
+    def reserve() -> None:
+        try:
+            outbox.reserve(1, wait=True)
+        except OutboxFull as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=reserve)
+    thread.start()
+    outbox.close()
+    thread.join(5)
+    assert "stopping" in str(errors[0])
+
+
+def test_gives_up_what_is_longer_than_the_broker_takes(caplog: pytest.LogCaptureFixture) -> None:
+    outbox = Outbox(100, 100_000)
+    put(outbox, b"short", b"x" * 1000)
+    outbox.take()
+    with caplog.at_level(logging.ERROR):
+        outbox.discard(100)
+    assert "1,000 bytes" in caplog.text
+    outbox.rewind()
+    assert bodies(outbox) == [b"short"]
+    assert len(outbox) == 1

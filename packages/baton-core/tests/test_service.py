@@ -1,0 +1,551 @@
+"""A service, its channel and its links, on a broker in memory that the tests break."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from baton import Configuration, Consumer, Message, Monitor, Server, Service, State
+from baton.command import Requester
+from baton.errors import BatonError, Unroutable
+from baton.extension import Extension
+from baton.link import Phase
+from baton.message import Envelope
+from baton.transports import (
+    Binding,
+    Exchange,
+    Publication,
+    Queue,
+    Topology,
+    TransportListener,
+)
+from baton.transports.memory import MemoryBroker, MemoryPublisher, MemoryTransport, memory_broker
+
+SERVER = Server("web01.example.org", "production", ("shop",))
+EXTENSION = Extension("baton-echo")
+
+
+class Echo(Consumer):
+    @property
+    def routing_keys(self) -> tuple[str, ...]:
+        return self.server.routing_keys
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return self.server.attributes
+
+    async def process_message(self, message: Message) -> None:
+        self.notify({"type": "echo", "of": message["n"]})
+
+
+class EchoService(Service):
+    extension = EXTENSION.name
+    consumer: type[Consumer] = Echo
+
+    def setup_consumers(self) -> None:
+        self.add_consumer(self.consumer("echo", self.server))
+
+
+class Collecting(Monitor):
+    """Keeps what it reads."""
+
+    extension = EXTENSION.name
+
+    def __init__(self, configuration: Configuration, instance: str | None = None) -> None:
+        super().__init__(configuration, instance)
+        self.messages: list[Message] = []
+        self.malformed: list[bytes] = []
+        self.changed = asyncio.Event()
+
+    def process_message(self, message: Message) -> None:
+        self.messages.append(message)
+        self.changed.set()
+        if message.get("of") == "poison":
+            raise ValueError("the monitor does not like it")
+
+    def process_malformed(self, raw: bytes, error: BatonError) -> None:
+        self.malformed.append(raw)
+        self.changed.set()
+
+    async def until(self, condition: Callable[[], object], timeout: float = 5) -> None:
+        async with asyncio.timeout(timeout):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    @property
+    def seen(self) -> list[Any]:
+        return [message["of"] for message in self.messages if message.type == "echo"]
+
+
+async def reach(
+    get: Callable[[], State], watch: Callable[[Callable[[State], None]], None], phase: Phase
+) -> State:
+    """Wait until the state is *phase*."""
+    reached = asyncio.Event()
+    watch(lambda state: reached.set() if state.phase is phase else None)
+    async with asyncio.timeout(5):
+        while get().phase is not phase:
+            reached.clear()
+            await reached.wait()
+    return get()
+
+
+class World:
+    """A broker in memory, a service and a monitor on it, and a requester."""
+
+    def __init__(self) -> None:
+        self.name = secrets.token_hex(4)
+        self.broker: MemoryBroker = memory_broker(self.name)
+        self.configuration = self.configure()
+        self.requester = Requester.of(self.configuration, EXTENSION)
+        self.publisher = MemoryPublisher(self.broker)
+        self.stops: list[Callable[[], Awaitable[object]]] = []
+
+    def configure(self, **settings: Any) -> Configuration:
+        settings = {"pulse": 0.1, "reconnect_max": 0.1, "deadline": 2, **settings}
+        return Configuration(rabbit_url=f"memory://{self.name}", **settings)
+
+    async def service(
+        self,
+        kind: type[Service] = EchoService,
+        *,
+        ready: bool = True,
+        server: Server = SERVER,
+        **settings: Any,
+    ) -> Service:
+        service = kind(self.configure(**settings), server)
+        await service.start()
+        self.stops.append(lambda: service.stop(0))
+        if ready:
+            await self.is_ready(service)
+        return service
+
+    async def is_ready(self, service: Service) -> State:
+        return await reach(lambda: service.channel.state, service.watch, Phase.READY)
+
+    async def monitor(self, instance: str | None = None, **settings: Any) -> Collecting:
+        monitor = Collecting(self.configure(**settings), instance)
+        watchers: list[Callable[[State], None]] = []
+        await monitor.start(lambda state: [each(state) for each in watchers])  # type: ignore[arg-type]
+        self.stops.append(monitor.stop)
+        await reach(lambda: monitor.state, watchers.append, Phase.READY)
+        return monitor
+
+    def send(self, n: Any, key: str = "production", **message: Any) -> str:
+        publications = self.requester.command({"type": "echo", "n": n, **message}, key)
+        outcome = self.publisher.publish(publications, 1)[0]
+        if outcome is not None:
+            raise outcome
+        return str(publications[0].envelope.message_id)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    yield world
+    for stop in world.stops:
+        await stop()
+
+
+async def test_answers_on_each_of_its_routing_keys(world: World) -> None:
+    monitor = await world.monitor()
+    await world.service()
+    keys = ["production", "web01.example.org", "*", "shop.production"]
+    ids = [world.send(key, key) for key in keys]
+    await monitor.until(lambda: len(monitor.messages) == 4)
+    assert monitor.seen == keys
+    assert [message.correlation_id for message in monitor.messages] == ids
+    with pytest.raises(Unroutable):
+        world.send(1, "staging")
+
+
+async def test_declares_durable_exchanges_an_exclusive_queue_and_a_consumer_timeout(
+    world: World,
+) -> None:
+    service = await world.service(handler_timeout=90)
+    assert set(world.broker.exchanges) == {Exchange("baton_echo_in"), Exchange("baton_echo_out")}
+    (queue,) = world.broker.queues
+    assert queue.name.startswith("baton-echo.web01.example.org.")
+    assert queue.exclusive
+    assert not queue.durable
+    assert queue.arguments == {"x-queue-type": "classic", "x-consumer-timeout": 90_000}
+    await service.stop()
+    assert world.broker.queues == []
+
+
+async def test_interop_declares_what_a_ruby_baton_declares(world: World) -> None:
+    await world.service(interop=True)
+    assert set(world.broker.exchanges) == {
+        Exchange("baton_echo_in", durable=False),
+        Exchange("baton_echo_out", durable=False),
+    }
+
+
+async def test_the_exchanges_may_be_named(world: World) -> None:
+    await world.service(exchange="baton-foo_in", exchange_out="baton-foo_out")
+    assert {exchange.name for exchange in world.broker.exchanges} == {
+        "baton-foo_in",
+        "baton-foo_out",
+    }
+
+
+async def test_is_ready_again_after_a_lost_connection_on_a_fresh_queue(world: World) -> None:
+    monitor = await world.monitor()
+    service = await world.service()
+    before = {queue.name for queue in world.broker.queues}
+    world.broker.disconnect()
+    await reach(lambda: service.channel.state, service.watch, Phase.DISCONNECTED)
+    await world.is_ready(service)
+    names = {queue.name for queue in world.broker.queues}
+    await monitor.until(lambda: True)
+    assert not {name for name in before & names if name.startswith("baton-echo.")}
+    await _answers(world, monitor)
+
+
+async def test_waits_for_a_broker_that_is_away_and_says_so_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.broker.stop("connection refused")
+    service = await world.service(ready=False)
+    state = await reach(lambda: service.channel.state, service.watch, Phase.DISCONNECTED)
+    assert "connection refused" in state.reason
+    world.broker.start()
+    await world.is_ready(service)
+    lines = [r for r in caplog.records if r.name == "baton.link" and "refused" in r.getMessage()]
+    assert len(lines) == 2  # one for each of the two links
+
+
+async def test_consumes_again_on_the_same_queue_after_a_lost_channel(world: World) -> None:
+    monitor = await world.monitor()
+    service = await world.service()
+    before = world.broker.queues
+    world.broker.close_channels()
+    await _answers(world, monitor)
+    await world.is_ready(service)
+    assert world.broker.queues == before
+
+
+async def test_a_deleted_queue_is_made_again(world: World) -> None:
+    monitor = await world.monitor()
+    service = await world.service()
+    (name,) = [q.name for q in world.broker.queues if q.name.startswith("baton-echo.")]
+    world.broker.delete_queue(name)
+    await reach(lambda: service.channel.state, service.watch, Phase.CONNECTING)
+    await world.is_ready(service)
+    await _answers(world, monitor)
+
+
+async def test_a_deleted_output_exchange_is_made_again_and_nothing_is_lost(world: World) -> None:
+    monitor = await world.monitor(pulse=0.1)
+    await world.service()
+    world.broker.delete_exchange("baton_echo_out")
+    world.send("first")
+    await _answers(world, monitor)
+
+
+async def test_an_input_exchange_made_anew_by_another_is_found_by_the_pulse(world: World) -> None:
+    monitor = await world.monitor()
+    await world.service()
+    world.broker.delete_exchange("baton_echo_in")
+    other = MemoryTransport(world.broker, TransportListener())
+    await other.open()
+    await other.declare(Topology([Exchange("baton_echo_in")]))
+    with pytest.raises(Unroutable):
+        world.send(1)
+    await _answers(world, monitor)
+    await other.close()
+
+
+async def test_an_exchange_with_another_flag_is_told_of_and_retried(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = MemoryTransport(world.broker, TransportListener())
+    await other.open()
+    await other.declare(Topology([Exchange("baton_echo_in", durable=False)]))
+    service = await world.service(ready=False)
+    state = await reach(lambda: service.channel.state, service.watch, Phase.DISCONNECTED)
+    assert 'The exchange "baton_echo_in" exists with durable=False' in state.reason
+    assert "INTEROP" in caplog.text
+    world.broker.delete_exchange("baton_echo_in")
+    await world.is_ready(service)
+    await other.close()
+
+
+async def test_outputs_that_were_not_confirmed_are_sent_again(world: World) -> None:
+    monitor = await world.monitor()
+    await world.service()
+    world.send("before")
+    await monitor.until(lambda: monitor.seen == ["before"])
+    world.broker.block()
+    publications = world.requester.command({"type": "echo", "n": "during"}, "production")
+    world.broker.publish(publications[0])
+    await asyncio.sleep(0)
+    world.broker.disconnect()
+    world.broker.unblock()
+    await _answers(world, monitor)
+
+
+async def test_while_the_broker_is_blocked_outputs_wait(world: World) -> None:
+    monitor = await world.monitor()
+    service = await world.service()
+    world.broker.block()
+    state = await reach(lambda: service.channel.state, service.watch, Phase.BLOCKED)
+    assert "alarm" in state.reason
+    publications = world.requester.command({"type": "echo", "n": "during"}, "production")
+    world.broker.publish(publications[0])
+    world.broker.unblock()
+    await monitor.until(lambda: monitor.seen == ["during"])
+    assert (await world.is_ready(service)).phase is Phase.READY
+
+
+async def test_stops_when_drained(world: World) -> None:
+    service = await world.service()
+    world.send(1)
+    abandoned = await service.stop()
+    assert not abandoned
+    assert world.broker.queues == []
+
+
+class Stubborn(Echo):
+    started: asyncio.Event
+
+    async def process_message(self, message: Message) -> None:
+        Stubborn.started.set()
+        await asyncio.Event().wait()
+
+
+class StubbornService(EchoService):
+    consumer = Stubborn
+
+
+class Deaf(Echo):
+    started = threading.Event()
+    release = threading.Event()
+
+    def process_message(self, message: Message) -> None:  # type: ignore[override]
+        Deaf.started.set()
+        Deaf.release.wait(10)
+
+
+class DeafService(EchoService):
+    consumer = Deaf
+
+
+async def test_abandons_a_handler_that_does_not_end(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    Stubborn.started = asyncio.Event()
+    service = await world.service(StubbornService)
+    world.send(1)
+    world.send(2)
+    await asyncio.wait_for(Stubborn.started.wait(), 5)
+    abandoned = await service.stop(0.01)
+    assert abandoned.commands == 2
+    assert "2 commands and 0 outputs were abandoned" in caplog.text
+
+
+async def test_abandons_a_thread_that_does_not_end(world: World) -> None:
+    service = await world.service(DeafService)
+    world.send(1)
+    await asyncio.to_thread(Deaf.started.wait, 5)
+    abandoned = await service.stop(0.01)
+    Deaf.release.set()
+    assert abandoned.commands == 1
+
+
+async def test_outputs_that_nobody_confirmed_are_counted_as_abandoned(world: World) -> None:
+    service = await world.service()
+    world.broker.block()
+    await reach(lambda: service.channel.state, service.watch, Phase.BLOCKED)
+    publications = world.requester.command({"type": "echo", "n": 1}, "production")
+    world.broker.publish(publications[0])
+    abandoned = await service.stop(0.05)
+    assert (abandoned.commands, abandoned.outputs) == (1, 1)
+
+
+async def test_two_consumers_of_one_service(world: World) -> None:
+    class Second(Echo):
+        @property
+        def routing_keys(self) -> tuple[str, ...]:
+            return (self.routing_key,)
+
+    class Both(EchoService):
+        def setup_consumers(self) -> None:
+            super().setup_consumers()
+            self.add_consumer(Second("second", self.server))
+
+    monitor = await world.monitor()
+    await world.service(Both)
+    world.send(1, "second.production")
+    world.send(2)
+    await monitor.until(lambda: sorted(monitor.seen) == [1, 2])
+
+
+async def test_a_consumer_that_is_added_later_is_served_too(world: World) -> None:
+    class Later(Echo):
+        @property
+        def routing_keys(self) -> tuple[str, ...]:
+            return ("later",)
+
+    monitor = await world.monitor()
+    service = await world.service()
+    service.add_consumer(Later("later", SERVER))
+    await world.is_ready(service)
+    await _answers(world, monitor, "later")
+
+
+async def test_consumers_are_not_there_before_the_start() -> None:
+    service = EchoService(Configuration(rabbit_url="memory://x"), SERVER)
+    with pytest.raises(RuntimeError, match="not started"):
+        service.add_consumer(Echo("x", SERVER))
+
+
+async def test_a_service_without_consumers_says_so(world: World) -> None:
+    class Empty(Service):
+        extension = EXTENSION.name
+
+    with pytest.raises(NotImplementedError):
+        await Empty(world.configuration, SERVER).start()
+
+
+class TestMonitor:
+    async def test_reads_outputs_and_goes_on_after_bad_ones(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monitor = await world.monitor()
+        await world.service()
+        world.send("poison")
+        other = MemoryTransport(world.broker, TransportListener())
+        await other.open()
+        await other.declare(
+            Topology(
+                [Exchange("baton_echo_out")],
+                [Queue("q")],
+                [Binding("q", "baton_echo_out", "")],
+            )
+        )
+        other.publish([Publication(1, "baton_echo_out", "", b"\xff", Envelope())])
+        await monitor.until(lambda: monitor.malformed)
+        world.send("after")
+        await monitor.until(lambda: "after" in monitor.seen)
+        assert monitor.malformed == [b"\xff"]
+        assert "The monitor failed at" in caplog.text
+        await other.close()
+
+    async def test_by_default_it_logs(self, world: World, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+
+        class Plain(Monitor):
+            extension = EXTENSION.name
+
+        monitor = Plain(world.configuration)
+        pong, error = Message({"type": "pong", "fqdn": "a"}), Message({"type": "error"})
+        monitor.process_message(pong)
+        monitor.process_message(error)
+        monitor.process_malformed(b"\xff", BatonError("odd"))  # type: ignore[arg-type]
+        levels = [record.levelname for record in caplog.records]
+        assert levels == ["INFO", "ERROR", "WARNING"]
+        assert caplog.records[0].getMessage() == "{'type': 'pong', 'fqdn': 'a'}"
+
+    async def test_an_instance_has_a_durable_bounded_queue_that_collects_while_it_is_away(
+        self, world: World
+    ) -> None:
+        first = await world.monitor("one")
+        await world.service()
+        queue = next(q for q in world.broker.queues if q.name == "baton-echo-monitor.one")
+        assert queue.durable
+        assert not queue.exclusive
+        assert queue.arguments == {
+            "x-queue-type": "classic",
+            "x-expires": 86_400_000,
+            "x-max-length": 1_000_000,
+            "x-max-length-bytes": 512 * 1024 * 1024,
+        }
+        await first.stop()
+        world.send("while away")
+        second = await world.monitor("one")
+        await second.until(lambda: second.seen == ["while away"])
+
+    async def test_a_cluster_has_quorum_queues(self, world: World) -> None:
+        await world.monitor("one", cluster=True)
+        (queue,) = [q for q in world.broker.queues if q.name == "baton-echo-monitor.one"]
+        assert queue.arguments["x-queue-type"] == "quorum"
+
+    async def test_only_one_process_is_an_instance(self, world: World) -> None:
+        await world.monitor("one")
+        second = Collecting(world.configuration, "one")
+        await second.start()
+        with pytest.raises(BatonError, match=r'instance "one".*--instance'):
+            await asyncio.wait_for(second.failed(), 5)
+        await second.stop()
+
+    async def test_an_instance_comes_back_after_a_loss(self, world: World) -> None:
+        monitor = await world.monitor("one")
+        await world.service()
+        world.broker.disconnect()
+        await _answers(world, monitor)
+
+    async def test_a_deleted_queue_is_made_again(self, world: World) -> None:
+        monitor = await world.monitor("one")
+        await world.service()
+        world.broker.delete_queue("baton-echo-monitor.one")
+        await _answers(world, monitor)
+
+    async def test_an_asynchronous_monitor(self, world: World) -> None:
+        seen: list[Message] = []
+        done = asyncio.Event()
+
+        class Slow(Monitor):
+            extension = EXTENSION.name
+
+            async def process_message(self, message: Message) -> None:
+                await asyncio.sleep(0)
+                seen.append(message)
+                done.set()
+
+        monitor = Slow(world.configuration)
+        await monitor.start()
+        world.stops.append(monitor.stop)
+        await world.service()
+        await _answers_to(world, done)
+        assert seen[0].type == "echo"
+
+    async def test_is_not_started(self, world: World) -> None:
+        monitor = Collecting(world.configuration)
+        assert monitor.state.phase is Phase.CONNECTING
+        await monitor.stop()
+        with pytest.raises(RuntimeError, match="not started"):
+            await monitor.failed()
+
+
+async def _answers(world: World, monitor: Collecting, key: str = "production") -> None:
+    """Wait until a command that is sent now and then is answered."""
+    number = secrets.token_hex(4)
+    async with asyncio.timeout(5):
+        while number not in monitor.seen:
+            try:
+                world.send(number, key)
+            except Unroutable:
+                await asyncio.sleep(0.01)
+                continue
+            try:
+                await monitor.until(lambda: number in monitor.seen, timeout=0.2)
+            except TimeoutError:
+                continue
+
+
+async def _answers_to(world: World, done: asyncio.Event) -> None:
+    async with asyncio.timeout(5):
+        while not done.is_set():
+            world.send(1)
+            try:
+                await asyncio.wait_for(done.wait(), 0.2)
+            except TimeoutError:
+                continue
