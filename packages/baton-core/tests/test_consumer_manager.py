@@ -284,6 +284,18 @@ async def test_attributes_that_raise_do_not_wound_the_service(
     assert b.published[0].envelope.headers["baton-end"]["outcome"] == "failed"
 
 
+async def test_attributes_that_are_not_json_do_not_wound_the_service(bench: MakeBench) -> None:
+    class Odd(Scripted):
+        @property
+        def attributes(self) -> dict[str, Any]:
+            return {"odd": object()}
+
+    b = bench(Odd(answer))
+    await b.process(b.delivery({"type": "x"}, envelope=requested()), b.delivery({"type": "y"}))
+    assert len(b.acknowledged) == 2
+    assert b.bodies == [{**SERVER.attributes, "type": "end"}]
+
+
 async def test_a_handler_that_takes_too_long_is_cancelled(bench: MakeBench) -> None:
     async def script(consumer: Scripted, message: Message) -> None:
         await asyncio.Event().wait()
@@ -628,7 +640,7 @@ async def test_handlers_that_never_wait_leave_turns_to_the_loop(bench: MakeBench
 
     b = bench(Scripted(script))
     b.manager.delivered([b.delivery({"type": "x"}) for _ in range(5)])
-    while len(b.published) < 5:  # noqa: ASYNC110  (each turn of the loop is looked at)
+    while len(b.published) < 5:
         turns.append(len(b.published))
         await asyncio.sleep(0)
     assert 1 in turns

@@ -259,6 +259,21 @@ async def test_a_blocked_link_says_so_and_has_no_pulse(stage: Stage, link: MakeL
     assert probe.state.phase is Phase.READY
 
 
+async def test_an_unexpected_error_is_logged_and_does_not_end_it(
+    stage: Stage, link: MakeLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Faulty(Scripted):
+        async def open(self) -> None:
+            if len(stage.opened) == 1:
+                raise KeyError("a fault of a library")
+
+    stage.kinds = {"a:1": Faulty, "b:2": Faulty}
+    probe = link()
+    await probe.until_phase(Phase.READY)
+    assert len(stage.opened) == 2
+    assert "an unexpected error" in caplog.text
+
+
 async def test_what_is_refused_by_authentication_is_retried_slowly(
     stage: Stage, link: MakeLink
 ) -> None:

@@ -118,7 +118,7 @@ class Consumer(Observable):
             if task is not None and task.cancelling():
                 raise  # the service gives up on the handler
             outcome.error = error
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (SystemExit too)
             outcome.error = error
         if outcome.error is not None:
             self._notify_failure(outcome.error)

@@ -276,17 +276,17 @@ class ConsumerManager:
         if command.last is not None and not command.last.sent:
             command.last.headers[END_HEADER] = end
         elif command.reply_to is not None:
-            body = encode_body({**self._attributes(), "type": END_TYPE})
+            body = self._end_body()
             self._outbox.reserve_beyond(len(body))
             self._send(command, command.reply_to, body, {END_HEADER: end})
         self._complete(command)
 
-    def _attributes(self) -> Mapping[str, Any]:
+    def _end_body(self) -> bytes:
         try:
-            return self.consumer.attributes
-        except Exception:
+            return encode_body({**self.consumer.attributes, "type": END_TYPE})
+        except Exception:  # they raise, or are not JSON
             logger.exception("The attributes of %s", self.consumer.consumer_name)
-            return self.consumer.server.attributes
+            return encode_body({**self.consumer.server.attributes, "type": END_TYPE})
 
     def _publish(self, command: Command | None, body: bytes) -> None:
         headers: dict[str, Any] = {}

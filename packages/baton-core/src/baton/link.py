@@ -152,10 +152,14 @@ class Link(TransportListener):
             opened = time.monotonic()
             try:
                 await self._connect(endpoint)
-            except (BatonError, TimeoutError, OSError) as error:
+            except BatonError as error:
                 self._report(endpoint, error)
                 if isinstance(error, AuthenticationFailed | ConfigurationError):
                     await asyncio.sleep(random.uniform(cap, cap * _AUTHENTICATION_FACTOR))
+            except Exception as error:
+                # A fault of ours or of a library: whatever it is, a link goes on.
+                logger.exception("%s: an unexpected error", self.name)
+                self._report(endpoint, error)
             if time.monotonic() - opened > cap:
                 backoff.reset()
             await asyncio.sleep(backoff.next())
