@@ -17,7 +17,7 @@ from baton.lifecycle import run_until_signalled
 logging.basicConfig(level="INFO", stream=sys.stderr)
 
 async def start():
-    print("started", flush=True)
+    {started}
 
 async def stop():
     print("stopped", flush=True)
@@ -27,7 +27,9 @@ async def failed():
     {failed}
 
 def run():
-    return run_until_signalled(start, stop, {grace}, failed=failed)
+    code = run_until_signalled(start, stop, {grace}, failed=failed)
+    {after}
+    return code
 
 try:
     sys.exit(run())
@@ -43,9 +45,13 @@ def run(
     abandoned: str = "None",
     failed: str = "await asyncio.Event().wait()",
     grace: float = 5,
+    started: str = "print('started', flush=True)",
+    after: str = "pass",
 ) -> tuple[int, str, str]:
     """Run the program, send it a signal when it has started, and say how it ended."""
-    program = PROGRAM.format(abandoned=abandoned, failed=failed, grace=grace)
+    program = PROGRAM.format(
+        abandoned=abandoned, failed=failed, grace=grace, started=started, after=after
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
@@ -86,3 +92,17 @@ def test_a_blocked_event_loop_ends_after_the_grace_period() -> None:
     assert code == 1
     assert "did not end within the grace period" in err
     assert time.monotonic() - began < 20
+
+
+def test_what_does_not_start_is_stopped_and_raised() -> None:
+    code, out, err = run(None, started="raise ValueError('no start')")
+    assert (code, out) == (1, "stopped\n")
+    assert "ValueError: no start" in err
+
+
+def test_a_process_may_go_on_afterwards() -> None:
+    """The deadline is called off: it would end the process with 1."""
+    code, out, _ = run(
+        signal.SIGTERM, grace=-4.5, after="time.sleep(1); print('went on', flush=True)"
+    )
+    assert (code, out) == (0, "started\nstopped\nwent on\n")

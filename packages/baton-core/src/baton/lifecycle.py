@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 logger = logging.getLogger(__name__)
@@ -25,36 +26,59 @@ def run_until_signalled(
     """Start, wait for SIGTERM or SIGINT, stop; to be called in the main thread.
 
     *stop* takes at most *grace* seconds and returns what it had to abandon. Returns 0 if that is
-    false, else 1. A handler that holds up the event loop itself cannot be waited for: the process
-    then ends with 1 a little after the grace period. *failed* is awaited meanwhile; what it
-    raises is raised here, after *stop*.
+    false, else 1. What does not end a little after the grace period is abandoned with the whole
+    process, which then ends with 1. *failed* is awaited meanwhile; what it, or
+    *start*, raises is raised here, after *stop*.
     """
 
+    # Not a task: it ends the process even where a handler holds up the event loop, or a thread
+    # that asyncio.run waits for does not end.
+    deadline = threading.Timer(grace + _MARGIN, _end)
+    deadline.daemon = True
+
     async def main() -> int:
-        loop = asyncio.get_running_loop()
         signalled = asyncio.Event()
+        loop = asyncio.get_running_loop()
 
-        def on_signal(number: int, _: object) -> None:
-            if not signalled.is_set():
-                _end_at_latest(grace + _MARGIN)
+        def on_signal(number: int) -> None:
             logger.info("Stopping on %s", signal.Signals(number).name)
-            loop.call_soon_threadsafe(signalled.set)
+            signalled.set()
 
-        previous = {
-            number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)
-        }
-        try:
-            await start()
+        def tell(number: int, _: object) -> None:
+            # Between two bytecodes of whatever runs: a log record may be half-way written.
+            if not deadline.is_alive():
+                deadline.start()
+            loop.call_soon_threadsafe(on_signal, number)
+
+        with _signal_handlers(tell):
             try:
+                await start()
                 await _first(signalled.wait(), failed() if failed is not None else None)
             finally:
                 abandoned = await stop()
             return 1 if abandoned else 0
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
-    return asyncio.run(main())
+    try:
+        return asyncio.run(main())
+    finally:
+        deadline.cancel()
+
+
+@contextmanager
+def _signal_handlers(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    previous = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, before in previous.items():
+            signal.signal(number, before)
+
+
+def _end() -> None:
+    logger.critical("Something did not end within the grace period, it was abandoned")
+    logging.shutdown()
+    os._exit(1)
 
 
 async def _first(*coroutines: Coroutine[Any, Any, object] | None) -> None:
@@ -67,17 +91,3 @@ async def _first(*coroutines: Coroutine[Any, Any, object] | None) -> None:
     finally:
         for task in tasks:
             task.cancel()
-
-
-def _end_at_latest(seconds: float) -> None:
-    """End the process in *seconds*, if it has not ended by itself. The signal handler runs
-    between two bytecodes even where the event loop does not."""
-
-    def end() -> None:
-        logger.critical("Something did not end within the grace period, it was abandoned")
-        logging.shutdown()
-        os._exit(1)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()

@@ -63,7 +63,9 @@ class Service:
     async def stop(self, grace: float | None = None) -> Abandoned:
         """Stop consuming, let what is in flight finish for *grace* seconds (by default the
         setting ``GRACE``), and disconnect. Returns what had to be abandoned."""
-        abandoned = await self.channel.stop(self.configuration.grace if grace is None else grace)
+        if self._channel is None:
+            return Abandoned(commands=0, outputs=0)
+        abandoned = await self._channel.stop(self.configuration.grace if grace is None else grace)
         if abandoned:
             logger.error("%s stopped, but %s", self.extension, abandoned)
         else:

@@ -1,0 +1,139 @@
+"""The monitor as a process, and what is said to it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from baton import Message
+from baton.message import Envelope
+
+PATIENCE = 15.0
+RUN = "from baton_ping_monitor.executable import main; main()"
+
+
+class Running:
+    """A process whose output is read as it comes, from a terminal or from a pipe."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], terminal: bool) -> None:
+        self.output = ""
+        self.left: list[Any] = []
+        self._news = threading.Condition()
+        if terminal:
+            self._source, self.terminal = pty.openpty()
+            termios.tcsetwinsize(self.terminal, (30, 100))
+        else:
+            self._source, self.terminal = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, *arguments],
+            stdin=self.terminal if terminal else subprocess.DEVNULL,
+            stdout=self.terminal,
+            stderr=self.terminal,
+            env=environment,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def expect(self, pattern: str) -> re.Match[str]:
+        """Wait until *pattern* is in the output."""
+        with self._news:
+            found = self._news.wait_for(lambda: re.search(pattern, self.output), PATIENCE)
+        assert found, f"{pattern} did not come in:\n{self.output}"
+        return found
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def end(self, timeout: float = PATIENCE) -> int:
+        """Wait until it ends; its exit code."""
+        code = self._process.wait(timeout)
+        if os.isatty(self.terminal):
+            self.left = termios.tcgetattr(self.terminal)
+        os.close(self.terminal)
+        self._reader.join(PATIENCE)
+        return code
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self.end()
+        os.close(self._source)
+
+    def _read(self) -> None:
+        decode = bytearray()
+        while True:
+            try:
+                data = os.read(self._source, 65_536)
+            except OSError:  # the other end of a terminal has gone
+                data = b""
+            if not data:
+                return
+            decode += data
+            with self._news:
+                self.output = decode.decode(errors="replace").replace("\r\n", "\n")
+                self._news.notify_all()
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts the monitor with some options, or a scene of scenes.py."""
+    started: list[Running] = []
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("BATON_")}
+    environment |= {"TERM": "xterm-256color", "PYTHONWARNINGS": "error"}
+    for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):
+        environment.pop(name, None)
+
+    def start_one(
+        *options: str, scene: str = "", terminal: bool = False, **variables: str
+    ) -> Running:
+        script = Path(__file__).with_name("scenes.py")
+        arguments = [str(script), scene] if scene else ["-c", RUN]
+        running = Running([*arguments, *options], environment | variables, terminal)
+        started.append(running)
+        return running
+
+    yield start_one
+    for running in started:
+        running.close()
+
+
+def output(
+    fqdn: object = "web01.example.org",
+    kind: str = "pong",
+    *,
+    environment: object = "production",
+    app_names: object = ("shop",),
+    message_id: str | None = None,
+    answers: str | None = None,
+    timestamp: float | None = None,
+    **more: Any,
+) -> Message:
+    """What a server says."""
+    names = list(app_names) if isinstance(app_names, tuple) else app_names
+    body = {"type": kind, "environment": environment, "fqdn": fqdn, "app_names": names, **more}
+    envelope = Envelope(message_id=message_id, correlation_id=answers, timestamp=timestamp)
+    return Message(body, envelope=envelope)
+
+
+Say = Callable[..., Message]
+
+
+@pytest.fixture
+def say() -> Say:
+    """Makes outputs."""
+    return output

@@ -1,0 +1,108 @@
+"""What the command takes, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from baton_ping_monitor.executable import main
+
+if TYPE_CHECKING:
+    from conftest import Start
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--plain", "--demo"], "--demo and --plain exclude each other"),
+        (["--demo", "--url", "memory://x"], "--demo and --url exclude each other"),
+        (["--demo", "-c", "x.cfg"], "--demo and --config exclude each other"),
+        (["--demo", "--instance", "x"], "--demo and --instance exclude each other"),
+        (["--demo", "--ping-every", "1"], "--demo and --ping-every exclude each other"),
+        (["--plain", "--ping-every", "1"], "--plain and --ping-every exclude each other"),
+        (["--target", "production"], "--target says whom to ping: it goes with --ping-every"),
+        (["--seconds", "5"], "--seconds goes with --demo"),
+        (["--demo", "--seconds", "0"], "Invalid value for '--seconds'"),
+        (["production"], "unexpected extra argument"),
+    ],
+)
+def test_wrong_use(options: list[str], says: str) -> None:
+    result = CliRunner().invoke(main, options)
+    assert result.exit_code == 2
+    assert says in result.output
+
+
+@pytest.mark.parametrize("options", [["--plain"], []])
+def test_a_wrong_configuration(options: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "monitor.cfg"
+    file.write_text("PREFETCH: none\n")
+    result = CliRunner().invoke(main, [*options, "-c", str(file)])
+    assert result.exit_code == 2
+    assert re.search(r"baton-ping-monitor: .*PREFETCH", result.output)
+
+
+@pytest.mark.parametrize("text", ["help", "readme"])
+def test_every_option_is_explained(text: str) -> None:
+    shown = CliRunner().invoke(main, ["-h"]).output if text == "help" else README.read_text()
+    for parameter in main.params:
+        for option in parameter.opts:
+            assert option in shown
+
+
+def test_plain_logs_every_output(start: Start) -> None:
+    monitor = start(scene="plain")
+    monitor.expect(
+        r" INFO +\{'type': 'pong', 'environment': 'production', 'fqdn': 'web01.example.org', "
+        r"'app_names': \['shop'\]\}\n"
+    )
+    monitor.expect(r" ERROR +\{'type': 'error', .*'error_class': 'UnknownMessageType', ")
+    monitor.signal(signal.SIGINT)
+    assert monitor.end() == 0
+
+
+def test_plain_logs_to_the_log_file(start: Start, tmp_path: Path) -> None:
+    log = tmp_path / "monitor.log"
+    os.mkfifo(log)
+    monitor = start(scene="plain", BATON_LOG_FILE=str(log))
+    with log.open() as lines:
+        assert any("'type': 'pong'" in line for line in lines)
+        assert any("'type': 'error'" in line for line in lines)
+        monitor.signal(signal.SIGTERM)
+        assert monitor.end() == 0
+    assert "pong" not in monitor.output
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_table_of_a_fleet(start: Start, terminal: bool) -> None:
+    monitor = start(scene="table", terminal=terminal)
+    monitor.expect(r"The servers that answer baton-ping over scene")
+    monitor.expect("Connected")
+    monitor.expect(r"web01\.example\.org.* up" if terminal else r"up +web01\.example\.org")
+    monitor.expect(r"\d ms")
+    monitor.signal(signal.SIGTERM)
+    assert monitor.end() == 0
+    assert "Traceback" not in monitor.output
+
+
+def test_another_is_the_same_instance(start: Start) -> None:
+    monitor = start(scene="taken")
+    assert monitor.end() == 1
+    assert 'baton-ping-monitor: Another process is the monitor instance "here"' in monitor.output
+    assert "choose another name with --instance" in monitor.output
+    assert "Traceback" not in monitor.output
+
+
+def test_a_broker_that_is_away_is_waited_for(start: Start) -> None:
+    monitor = start("--url", "amqp://127.0.0.1:1")
+    monitor.expect(r"Disconnected since .* 127\.0\.0\.1:1: ")
+    monitor.expect("This monitor only listens")
+    monitor.signal(signal.SIGINT)
+    assert monitor.end() == 0
