@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -83,6 +84,22 @@ class TestCommands:
         assert "1 server answered" in partly.out
         assert 'No server listens on "nowhere"' in partly.err
 
+    def test_a_server_that_does_not_answer_is_named(self, vhost: Vhost) -> None:
+        first = {"BATON_FQDN": "web01.example.org", "BATON_ENVIRONMENT": "production"}
+        second = {"BATON_FQDN": "web02.example.org", "BATON_ENVIRONMENT": "production"}
+        names = ["web01.example.org", "web02.example.org"]
+        with (
+            process("--url", vhost.url, **first) as up,
+            process("--url", vhost.url, **second) as hung,
+        ):
+            up.wait_for("is ready")
+            hung.wait_for("is ready")
+            hung.signal(signal.SIGSTOP)
+            ended = command("ping", *names, "--timeout", "1", "--url", vhost.url)
+        assert ended.code == 1
+        assert ended.out.startswith("web01.example.org ")
+        assert ended.err == 'baton: No answer from "web02.example.org" within 1 s\n'
+
     def test_nobody_listens_is_said_at_once(self, vhost: Vhost) -> None:
         with process("--url", vhost.url, BATON_ENVIRONMENT="production") as service:
             service.wait_for("is ready")
@@ -129,7 +146,7 @@ class TestCommands:
             service.wait_for("is ready")
             ended = command("send", "ping", "web01", '{"type":"foo"}', "--wait", "--url", vhost.url)
             sent = command("send", "baton-ping", "web01", '{"type":"ping"}', "--url", vhost.url)
-        assert ended.code == 0
+        assert ended.code == 1  # it was not done
         assert json.loads(ended.out)["error_class"] == "UnknownMessageType"
         assert sent.code == 0
         assert len(sent.out.strip()) == 32

@@ -98,5 +98,5 @@ class TestSigterm:
             service.wait_for("begun")
             service.signal(signal.SIGTERM)
             assert service.wait(15) == 1
-            assert "1 commands and 0 outputs were abandoned" in "\n".join(service.lines)
+            assert "abandoned: 1 of the commands, 0 of the outputs" in "\n".join(service.lines)
         await transport.close()

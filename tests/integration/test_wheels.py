@@ -9,8 +9,8 @@ import venv
 from pathlib import Path
 
 import pytest
-from brokers.vhost import Vhost
 
+from brokers.vhost import Vhost
 from integration.running import Process
 
 ROOT = Path(__file__).parents[2]

@@ -256,3 +256,27 @@ async def test_is_not_connected_outside_of_its_context(fleet: Fleet) -> None:
     collector = fleet.collector()
     with pytest.raises(BrokerUnavailable, match="not connected"):
         await collector.send({"type": "greet"}, ["production"])
+
+
+async def test_names_the_targets_that_are_listened_on_and_silent(fleet: Fleet) -> None:
+    await fleet.add("a")
+    deaf = GreetService(fleet.configuration(), Server("b", "staging"))
+    await deaf.start()
+    fleet.services.append(deaf)
+    await until_ready(deaf)
+    deaf.channel.managers[0].stop()  # it listens, and does nothing any more
+    async with fleet.collector() as collector:
+        await collector.send({"type": "greet"}, ["a", "b", "staging", "nowhere"])
+        await collect(collector, timeout=0.3)
+    assert collector.silent == ("b", "staging")
+    assert collector.unroutable == ("nowhere",)
+
+
+async def test_says_whether_a_server_has_done_it(fleet: Fleet) -> None:
+    await fleet.add("a")
+    found = []
+    for kind in ("quiet", "fail", "greet"):
+        async with fleet.collector() as collector:
+            await collector.send({"type": kind}, ["a"])
+            found.append([(r.succeeded, r.outcome) for r in await collect(collector)])
+    assert found == [[(True, "done")], [(False, "failed")], [(None, ""), (True, "done")]]

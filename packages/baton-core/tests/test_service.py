@@ -175,7 +175,7 @@ async def test_declares_durable_exchanges_an_exclusive_queue_and_a_consumer_time
     assert queue.name.startswith("baton-echo.web01.example.org.")
     assert queue.exclusive
     assert not queue.durable
-    assert queue.arguments == {"x-queue-type": "classic", "x-consumer-timeout": 90_000}
+    assert queue.arguments == {"x-queue-type": "classic", "x-consumer-timeout": 240_000}
     await service.stop()
     assert world.broker.queues == []
 
@@ -348,7 +348,7 @@ async def test_abandons_a_handler_that_does_not_end(
     await asyncio.wait_for(Stubborn.started.wait(), 5)
     abandoned = await service.stop(0.01)
     assert abandoned.commands == 2
-    assert "2 commands and 0 outputs were abandoned" in caplog.text
+    assert "abandoned: 2 of the commands, 0 of the outputs" in caplog.text
 
 
 async def test_abandons_a_thread_that_does_not_end(world: World) -> None:

@@ -7,7 +7,7 @@ one: ``amqp://baton:secret@mq1.example.org,mq2.example.org:5673/vhost``.
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 SCHEMES: Final = ("amqp", "amqps", "memory")
 DEFAULT_PORTS: Final = {"amqp": 5672, "amqps": 5671, "memory": 0}
@@ -55,31 +55,36 @@ def parse_url(url: str) -> dict[str, Any]:
 
     Raises ValueError, whose text never repeats the URL: there may be a password in it.
     """
-    scheme, separator, _ = url.partition("://")
+    scheme, separator, rest = url.partition("://")
     if not separator or scheme not in SCHEMES:
         allowed = ", ".join(f"{name}://" for name in SCHEMES)
         raise ValueError(f"is no broker's URL: it starts with one of {allowed}")
-    parts = urlsplit(url)
-    credentials, at, hosts = parts.netloc.rpartition("@")
-    if (
-        parts.fragment
-        or parts.path.count("/") > 1
-        or "@" in url.removeprefix(f"{scheme}://{parts.netloc}")
-    ):
+    # By hand: what urllib.parse raises for a malformed URL repeats its password.
+    rest, _, query = rest.partition("?")
+    authority, _, vhost = rest.partition("/")
+    credentials, at, hosts = authority.rpartition("@")
+    if "#" in url or "/" in vhost or "@" in f"{vhost}{query}":
         raise ValueError("is no broker's URL: in a user, password or vhost, / ? # @ are escaped")
     settings: dict[str, Any] = {"rabbit_scheme": scheme, "rabbit_port": None}
-    default_host = "memory" if scheme == "memory" else "localhost"
-    settings["rabbit_host"] = tuple(
-        parse_endpoint(host.strip()) for host in (hosts or default_host).split(",")
-    )
+    settings["rabbit_host"] = _hosts(hosts or ("memory" if scheme == "memory" else "localhost"))
     if at:
         user, colon, password = credentials.partition(":")
         settings["rabbit_user"] = unquote(user)
         if colon:
             settings["rabbit_pass"] = unquote(password)
-    if len(parts.path) > 1:
-        settings["rabbit_vhost"] = unquote(parts.path[1:])
-    return settings | _query(parts.query)
+    if vhost:
+        settings["rabbit_vhost"] = unquote(vhost)
+    return settings | _query(query)
+
+
+def _hosts(text: str) -> tuple[Endpoint, ...]:
+    try:
+        return tuple(parse_endpoint(host.strip()) for host in text.split(","))
+    except ValueError:
+        raise ValueError(
+            "has no valid host: host, host:port or [IPv6]:port is allowed, "
+            "after user:password@ if there is one"
+        ) from None
 
 
 def _query(query: str) -> dict[str, Any]:
@@ -87,9 +92,7 @@ def _query(query: str) -> dict[str, Any]:
     for item in filter(None, query.split("&")):
         name, _, value = item.partition("=")
         if name not in _QUERY_KEYS:
-            raise ValueError(
-                f'has an unknown parameter "{name}": {", ".join(_QUERY_KEYS)} are allowed'
-            )
+            raise ValueError(f"has an unknown parameter: {', '.join(_QUERY_KEYS)} are allowed")
         settings[_QUERY_KEYS[name]] = unquote(value)
     return settings
 

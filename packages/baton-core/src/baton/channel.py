@@ -43,7 +43,7 @@ class Abandoned:
         return bool(self.commands or self.outputs)
 
     def __str__(self) -> str:
-        return f"{self.commands} commands and {self.outputs} outputs were abandoned"
+        return f"abandoned: {self.commands} of the commands, {self.outputs} of the outputs"
 
 
 class Channel:
@@ -148,9 +148,11 @@ class _ConsumingLink(Link):
         self._channel = channel
         self._arguments = {
             "x-queue-type": "classic",
-            "x-consumer-timeout": int(configuration.handler_timeout * 1000),
+            # A delivery may wait behind a handler until it expires, and then for that handler.
+            "x-consumer-timeout": int(
+                (2 * configuration.handler_timeout + configuration.expires) * 1000
+            ),
         }
-        self._suffix = ""
         self._queues: dict[str, ConsumerManager] = {}
         self._consuming: set[str] = set()
         self._done: list[Delivery] = []

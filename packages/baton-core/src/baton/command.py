@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import socket
 import time
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from baton.errors import InvalidMessage, shorten
+from baton.errors import InvalidMessage
 from baton.message import (
     SENDER_HEADER,
     TARGET_HEADER,
@@ -20,6 +21,7 @@ from baton.message import (
     encode_body,
     new_id,
 )
+from baton.text import shorten
 from baton.transports import Publication
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _KEY_LIMIT: Final = 255
 """Bytes of an AMQP short string."""
+_EXPIRES_LIMIT: Final = 604_800
+"""Seconds: what the setting EXPIRES allows, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +67,26 @@ class Requester:
         """One mandatory publication for each key, all with the same ``message_id``: so each key
         that nobody listens on is told of, and each server does the command once.
 
-        Raises InvalidMessage for a message without a string ``type``, or that is not JSON, and
-        for a key that is none.
+        Raises InvalidMessage for a message without a string ``type``, or that is not JSON, for a
+        key that is none, and for an expiry that is none.
         """
         targets = [keys] if isinstance(keys, str) else list(dict.fromkeys(keys))
         if not targets:
             raise InvalidMessage("A command needs a target: an environment, an fqdn, or *")
         for key in targets:
-            if not 1 <= len(key.encode()) <= _KEY_LIMIT:
-                raise InvalidMessage(
-                    f'"{shorten(key)}" is no target: 1 to {_KEY_LIMIT} bytes are allowed'
-                )
-        if not isinstance(message.get("type"), str):
-            raise InvalidMessage("A command is a JSON object with a type")
-        try:
-            body = encode_body(message)
-        except (TypeError, ValueError) as error:
-            raise InvalidMessage(f"The command is not JSON: {error}") from None
+            _check_key(key)
+        expires = self.expires if expires is None else expires
+        if not 0 < expires <= _EXPIRES_LIMIT:
+            raise InvalidMessage(
+                f"A command cannot expire in {expires:g} s: "
+                f"more than 0 and at most {_EXPIRES_LIMIT:,} are allowed"
+            )
+        body = _encode(message)
         envelope = Envelope(
             message_id=new_id(),
             reply_to=reply_to,
             timestamp=time.time(),
-            expires=self.expires if expires is None else expires,
+            expires=expires,
             user_id=self.user_id,
             app_id="baton",
             headers={
@@ -97,6 +99,33 @@ class Requester:
             Publication(number, self.exchange, key, body, envelope, mandatory=True)
             for number, key in enumerate(targets, start=1)
         ]
+
+
+def _check_key(key: str) -> None:
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        size = 0  # a byte of the command line that is not UTF-8
+    if not 1 <= size <= _KEY_LIMIT:
+        shown = shorten(key.encode("utf-8", "backslashreplace").decode())
+        raise InvalidMessage(
+            f'"{shown}" is no target: 1 to {_KEY_LIMIT} bytes of UTF-8 are allowed'
+        )
+
+
+def _encode(message: Mapping[str, Any]) -> bytes:
+    """*message* as a body that a server takes."""
+    if not isinstance(message.get("type"), str):
+        raise InvalidMessage("A command is a JSON object with a type")
+    try:
+        body = encode_body(message)
+        if rb"\ufffd" in body:  # perhaps from half of a surrogate pair: nothing is replaced here
+            json.dumps(message, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidMessage("The command contains half of a surrogate pair") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidMessage(f"The command is not JSON: {error}") from None
+    return body
 
 
 def _own_name() -> str:

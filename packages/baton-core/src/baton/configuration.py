@@ -9,22 +9,29 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-import yaml
-from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from baton.broker_url import DEFAULT_PORTS, Endpoint, parse_endpoint, parse_url
-from baton.errors import ConfigurationError, shorten
+from baton.configuration_file import read_keys
+from baton.errors import ConfigurationError
+from baton.text import shorten
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +45,14 @@ def configure(**settings: Any) -> None:
 
     ``host``, ``port``, ``vhost``, ``user``, ``password`` and ``heartbeat`` stand for the
     ``RABBIT_`` keys; any other key has its own name in lower case. Each call replaces what the
-    one before set. Raises ConfigurationError for a wrong value.
+    one before set; None is not set. Raises ConfigurationError for a wrong value.
     """
-    named = {_SEED_NAMES.get(key, key): value for key, value in settings.items()}
-    Configuration(**named)
+    named, origins = {}, {}
+    for key, value in settings.items():
+        if value is not None:
+            name = _SEED_NAMES.get(key, key)
+            named[name], origins[name] = value, f"baton.configure: {key}"
+    Configuration(_origins=origins, **named)
     _defaults.clear()
     _defaults.update(named)
 
@@ -64,18 +75,20 @@ def _split(value: object) -> object:
     if text.startswith("["):
         try:
             return json.loads(text)
-        except ValueError as error:
-            raise ValueError(f"is not a JSON list: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f'"{shorten(text)}" is not a JSON list: {error}') from None
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _split_hosts(value: object) -> object:
+    if isinstance(value, str) and ("@" in value or "://" in value):
+        raise ValueError("takes hosts alone, as host or host:port: a URL belongs in RABBIT_URL")
     # "[::1]:5672" begins like a JSON list, but is a host.
     hosts = value.split(",") if isinstance(value, str) and '"' not in value else _split(value)
     if not isinstance(hosts, list | tuple):
         return hosts
     if not hosts:
-        raise ValueError("names no host")
+        raise ValueError("names no host: one or more are allowed, as host or host:port")
     return tuple(
         host if isinstance(host, Endpoint) else parse_endpoint(str(host).strip()) for host in hosts
     )
@@ -84,6 +97,7 @@ def _split_hosts(value: object) -> object:
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
 Hosts = Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(_split_hosts)]
+LowerCase = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)]
 
 
 class Configuration(BaseSettings):
@@ -100,8 +114,6 @@ class Configuration(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
-        env_ignore_empty=True,
         extra="allow",
         frozen=True,
         coerce_numbers_to_str=True,
@@ -129,7 +141,7 @@ class Configuration(BaseSettings):
     cluster: bool = False
 
     # Who this server is
-    environment: str | None = None
+    environment: LowerCase | None = None
     fqdn: str | None = None
     app_names: Names = ()
     facts: Paths = ()
@@ -161,21 +173,33 @@ class Configuration(BaseSettings):
                 return super().__getattr__(name)
             return (self.__pydantic_extra__ or {}).get(name)
 
+        def __setattr__(self, name: str, value: Any) -> None:
+            if not name.startswith("_"):  # what pydantic raises repeats the value
+                raise AttributeError(f"A Configuration is frozen: {name} cannot be set")
+            super().__setattr__(name, value)
+
     def __init__(
         self,
+        /,
         *,
         _path: Path | None = None,
         _origins: Mapping[str, str] | None = None,
         **values: Any,
     ) -> None:
-        origins = _origins or {}
-        values = _with_url(values, origins.get("rabbit_url", "RABBIT_URL"))
+        origins = dict(_origins or {})
+        values = _with_url(values, origins)
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigurationError(_explain(error, values, origins)) from None
         self._path = _path
         self._origins = origins
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Baton's own keys, whose secrets are masked. Of others nobody knows which are secret."""
+        extras = self.__pydantic_extra__ or {}
+        for name, value in super().__repr_args__():
+            yield name, "**********" if name in extras else value
 
     @classmethod
     def settings_customise_sources(
@@ -201,19 +225,21 @@ class Configuration(BaseSettings):
         """
         file, content = _find_file(path, extension)
         layers = (
-            ({key: value for key, value in options.items() if value is not None}, "option {key}"),
-            (EnvSettingsSource(cls)() | _environment_url(), f"environment {ENV_PREFIX}{{key}}"),
-            (content, f"{file}: {{key}}"),
-            (_defaults, "baton.configure: {key}"),
+            ({key: value for key, value in options.items() if value is not None}, "option "),
+            (_environment(), f"environment {ENV_PREFIX}"),
+            (content, f"{file}: "),
+            (_defaults, "baton.configure: "),
         )
         merged: dict[str, Any] = {}
         origins: dict[str, str] = {}
-        for values, origin in layers:
-            for key, value in _with_url(values, origin.format(key="RABBIT_URL")).items():
-                if key not in merged:
-                    merged[key] = value
-                    origins[key] = origin.format(key=key.upper())
-        return cls(_path=file, _origins=origins, **merged)
+        for values, prefix in layers:
+            here = {key: f"{prefix}{key.upper()}" for key in values}
+            values = _with_url(values, here)
+            if "rabbit_pass" in merged:  # the file of a lower source would win over it
+                values.pop("rabbit_pass_file", None)
+            merged = values | merged
+            origins = here | origins
+        return cls(_path=file, _origins={key: origins[key] for key in merged}, **merged)
 
     @property
     def path(self) -> Path | None:
@@ -244,12 +270,16 @@ class Configuration(BaseSettings):
         if self.rabbit_pass_file is None:
             return self.rabbit_pass.get_secret_value()
         try:
-            return self.rabbit_pass_file.read_text(encoding="utf-8").strip()
+            return self.rabbit_pass_file.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not in UTF-8"
             raise ConfigurationError(
                 f"RABBIT_PASS_FILE: {self.rabbit_pass_file} cannot be read: {reason}"
             ) from None
+
+
+_KEYS: Final = frozenset({*Configuration.model_fields, "rabbit_url"})
+"""Baton's own."""
 
 
 def default_path(extension: str) -> Path:
@@ -264,7 +294,7 @@ def _find_file(
         return None, {}
     file = Path(path) if path is not None else default_path(str(extension))
     try:
-        return file, _read_file(file)
+        return file, read_keys(file, _KEYS)
     except FileNotFoundError:
         # The original names it an error for a file that was asked for, and so do we.
         level = logging.INFO if path is None else logging.ERROR
@@ -272,55 +302,34 @@ def _find_file(
         return None, {}
 
 
-def _read_file(file: Path) -> dict[str, Any]:
-    """The file's keys in lower case, without those that have no value."""
-    try:
-        text = file.read_text(encoding="utf-8")
-        typed = yaml.safe_load(text)
-        plain = yaml.load(text, yaml.BaseLoader)  # noqa: S506  (builds strings, nothing else)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{file}: is not in UTF-8") from None
-    except yaml.MarkedYAMLError as error:
-        where = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigurationError(f"{file}{where}: is not valid YAML: {error.problem}") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"{file}: is not valid YAML: {shorten(reason)}") from None
-    if typed is None:
-        return {}
-    if not isinstance(typed, dict):
-        raise ConfigurationError(f"{file}: holds no keys: a line is KEY: value")
-    fields = Configuration.model_fields
-    content: dict[str, Any] = {}
-    for key, value in typed.items():
-        name = str(key).lower()
-        if value is None:
-            continue
-        # YAML reads 0123 as 83 and "yes" as true; a password or a name is what stands there.
-        is_scalar = isinstance(value, str | int | float | bool)
-        content[name] = plain[str(key)] if is_scalar and name in fields else value
-    return content
+def _environment() -> dict[str, Any]:
+    """The variables ``BATON_*`` that are not empty, by their names in lower case without it."""
+    names = ((name.removeprefix(ENV_PREFIX).lower(), name) for name in os.environ)
+    return {
+        key: os.environ[name]
+        for key, name in names
+        if name.startswith(ENV_PREFIX) and os.environ[name] and not key.startswith("_")
+    }
 
 
-def _environment_url() -> dict[str, Any]:
-    url = os.environ.get(f"{ENV_PREFIX}RABBIT_URL")
-    return {"rabbit_url": url} if url else {}
+def _with_url(values: Mapping[str, Any], origins: dict[str, str]) -> dict[str, Any]:
+    """*values* with their ``rabbit_url``, if they have one, taken apart: it wins over the parts.
 
-
-def _with_url(values: Mapping[str, Any], origin: str) -> dict[str, Any]:
-    """*values* with their ``rabbit_url``, if they have one, taken apart: it wins over the parts."""
-    url = values.get("rabbit_url")
+    *origins* are changed accordingly.
+    """
+    values = dict(values)
+    url = values.pop("rabbit_url", None)
     if url is None:
-        return dict(values)
+        return values
+    origin = origins.pop("rabbit_url", "RABBIT_URL")
     try:
         parts = parse_url(str(url))
     except ValueError as error:
         raise ConfigurationError(f"{origin} {error}") from None
-    return {key: value for key, value in values.items() if key != "rabbit_url"} | parts
+    if "rabbit_pass" in parts:
+        values.pop("rabbit_pass_file", None)
+    origins.update((key, f"{origin}, {key.removeprefix('rabbit_')}") for key in parts)
+    return values | parts
 
 
 def _explain(error: ValidationError, values: Mapping[str, Any], origins: Mapping[str, str]) -> str:
@@ -330,7 +339,26 @@ def _explain(error: ValidationError, values: Mapping[str, Any], origins: Mapping
         key = str(detail["loc"][0])
         where = origins.get(key, key.upper())
         value = values.get(key)
+        if detail["type"] == "value_error":  # ours, which quotes what it is about
+            sentences.append(f"{where} {detail['msg'].removeprefix('Value error, ')}")
+            continue
         shown = "" if key in _SECRETS or value is None else f' "{shorten(str(value))}"'
-        rule = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-        sentences.append(f"{where}{shown} {rule[0].lower()}{rule[1:]}")
+        rule = _RULES.get(detail["type"]) or detail["msg"].removeprefix("Input ")
+        sentences.append(f"{where}{shown} {rule}")
     return "; ".join(dict.fromkeys(sentences))
+
+
+_RULES: Final = {
+    "bool_parsing": "should be true or false",
+    "bool_type": "should be true or false",
+    "float_parsing": "should be a valid number",
+    "float_type": "should be a valid number",
+    "int_from_float": "should be a valid integer",
+    "int_parsing": "should be a valid integer",
+    "int_parsing_size": "should be a valid integer",
+    "int_type": "should be a valid integer",
+    "path_type": "should be a path",
+    "string_type": "should be a string",
+    "tuple_type": "should be a list, in JSON or separated by commas",
+}
+"""What is allowed, where pydantic says it for programmers."""

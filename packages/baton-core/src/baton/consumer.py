@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from baton.errors import HandlerTimeout, shorten
+from baton.errors import HandlerTimeout
 from baton.message import Message
 from baton.observer import Observable
+from baton.text import shorten
 
 if TYPE_CHECKING:
     from baton.server import Server

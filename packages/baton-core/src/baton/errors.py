@@ -29,13 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-ECHO_LIMIT = 200
-"""Characters of somebody's input that an error repeats at most."""
-
-
-def shorten(text: str, limit: int = ECHO_LIMIT) -> str:
-    """*text*, cut to *limit* characters with an ellipsis as the last one."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+from baton.text import shorten
 
 
 class BatonError(Exception):

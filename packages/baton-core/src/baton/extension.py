@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
 from baton.errors import ConfigurationError
+from baton.text import shorten
 
 EXTENSIONS_GROUP: Final = "baton.extensions"
 COMMANDS_GROUP: Final = "baton.commands"
@@ -54,9 +55,10 @@ class Extension:
         module, _, name = path.partition(":")
         try:
             return getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # somebody's module
             raise ConfigurationError(
-                f"The {part} of the extension {self.name}, {path}, cannot be imported: {error}"
+                f"The {part} of the extension {self.name}, {path}, cannot be imported: "
+                f"{describe(error)}"
             ) from error
 
 
@@ -90,14 +92,20 @@ def find_extension(name: str) -> Extension:
     return Extension(name)
 
 
+def describe(error: BaseException) -> str:
+    """*error* in one line: its text, or what it is if it has none."""
+    return shorten(" ".join(str(error).split())) or type(error).__name__
+
+
 def _inspect(entry: EntryPoint) -> InstalledExtension:
     distribution = entry.dist
     owner = distribution.name if distribution else "?"
     version = distribution.version if distribution else "?"
     try:
         extension = entry.load()
-    except Exception as error:  # whatever somebody's module raises while it is imported
-        return InstalledExtension(entry.name, owner, version, None, f"{entry.value}: {error}")
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (somebody's module)
+        reason = f"{entry.value}: {describe(error)}"
+        return InstalledExtension(entry.name, owner, version, None, reason)
     if not isinstance(extension, Extension):
         reason = f"{entry.value} is no baton.Extension but a {type(extension).__name__}"
         return InstalledExtension(entry.name, owner, version, None, reason)

@@ -6,13 +6,15 @@ The wire is described in docs/wire.md. Every header name stands here and nowhere
 from __future__ import annotations
 
 import json
+import math
 import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
-from baton.errors import InvalidMessage, shorten
+from baton.errors import InvalidMessage
+from baton.text import shorten
 
 WIRE_VERSION: Final = 1
 CONTENT_TYPE: Final = "application/json"
@@ -64,6 +66,11 @@ class Envelope:
     content_type: str | None = CONTENT_TYPE
     persistent: bool = False
     headers: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def expiration(self) -> str | None:
+        """``expires`` as AMQP has it: whole milliseconds, in a string."""
+        return None if self.expires is None else str(math.ceil(self.expires * 1000))
 
 
 class Message(Mapping[str, Any]):
@@ -164,9 +171,13 @@ class Message(Mapping[str, Any]):
 def encode_body(body: Mapping[str, Any]) -> bytes:
     """*body* as ASCII-escaped JSON in the original's compact form.
 
-    Raises TypeError for a value that is not JSON, ValueError for NaN and Infinity.
+    Half of a surrogate pair, as a file name that is not UTF-8 has it, becomes U+FFFD: no reader
+    takes it. Raises TypeError for a value that is not JSON, ValueError for NaN and Infinity.
     """
-    return _ENCODER.encode(body).encode("ascii")
+    text = _ENCODER.encode(body)
+    if "\\ud" in text:
+        text = _SURROGATE.sub(lambda found: found["pair"] or r"\ufffd", text)
+    return text.encode("ascii")
 
 
 def decode_body(raw: bytes) -> dict[str, Any]:
@@ -185,8 +196,11 @@ def decode_body(raw: bytes) -> dict[str, Any]:
         raise _invalid("it contains half of a surrogate pair", text) from None
     except RecursionError:
         raise _invalid("it is nested too deeply", text) from None
-    except ValueError as error:
-        raise _invalid(str(error), text) from None
+    except (json.JSONDecodeError, _NotJSON) as error:
+        what = "it begins with a byte order mark" if text.startswith("\ufeff") else str(error)
+        raise _invalid(what, text) from None
+    except ValueError:  # int() has a limit of its own
+        raise _invalid("a number has too many digits", text) from None
     if not isinstance(body, dict):
         raise _invalid(f"it is {_json_kind(body)}", text)
     kind = body.get("type")
@@ -219,9 +233,24 @@ def _json_kind(value: object) -> str:
             return "an object"
 
 
+class _NotJSON(ValueError):
+    """What Python's decoder lets pass."""
+
+
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise _NotJSON(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise _NotJSON("a number is too large")
+    return number
+
+
+_SURROGATE = re.compile(
+    r"(?P<pair>\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})|\\ud[89a-f][0-9a-f]{2}"
+)
+"""An escaped backslash or a whole pair, which stay as they are; or half a pair."""
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))

@@ -13,11 +13,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from baton.consumer import decode
-from baton.errors import InstanceTaken, InvalidMessage, Locked, shorten
+from baton.errors import InstanceTaken, InvalidMessage, Locked
 from baton.extension import Extension, find_extension
 from baton.lifecycle import run_until_signalled
 from baton.link import Link, State
 from baton.message import Message
+from baton.text import shorten
 from baton.transports import Binding, Exchange, Queue, Topology, Transport
 
 if TYPE_CHECKING:

@@ -59,7 +59,7 @@ class Observable:
     def notify(self, message: Mapping[str, Any]) -> None:
         """Notify ``attributes`` merged with *message*, whose values win."""
         merged = {**self.attributes, **message}
-        for observer in self.observers:
+        for observer in tuple(self.observers):  # one may remove itself
             observer.update(merged)
 
     def notify_error(self, error_class: str | type[BaseException], error_message: str) -> None:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from baton.errors import MessageTooLarge, OutboxFull, shorten
+from baton.errors import MessageTooLarge, OutboxFull
 from baton.message import Envelope
+from baton.text import shorten
 from baton.transports import MAX_MESSAGE_SIZE, Publication
 
 logger = logging.getLogger(__name__)

@@ -7,11 +7,13 @@ import os
 import platform
 import socket
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from baton.errors import ConfigurationError
+from baton.text import shorten
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -47,9 +49,10 @@ class Server:
 
         Raises ConfigurationError for a fact file that cannot be read.
         """
-        facts = {**built_in_facts(), **read_facts(configuration.facts)}
+        built_in = built_in_facts()
+        facts = {**built_in, **read_facts(configuration.facts)}
         return cls(
-            fqdn=configuration.fqdn or _text(facts.get("fqdn")),
+            fqdn=configuration.fqdn or _text(facts.get("fqdn")) or _text(built_in["fqdn"]),
             environment=configuration.environment
             or _text(facts.get("chef_environment"))
             or _text(facts.get("environment"))
@@ -107,26 +110,37 @@ def read_facts(paths: Iterable[Path]) -> dict[str, Any]:
 
 
 def _read_fact_file(path: Path) -> dict[str, Any]:
+    kind = "JSON" if path.suffix == ".json" else "YAML"
     try:
         text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            content = json.loads(text)
-        else:
-            import yaml  # noqa: PLC0415  (only where a fact file needs it)
-
-            content = yaml.safe_load(text)
+        content = json.loads(text) if kind == "JSON" else _parse(text)
     except OSError as error:
         raise ConfigurationError(f"FACTS: {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"FACTS: {path} is not in UTF-8") from None
-    except Exception as error:  # JSON and YAML errors, and nesting beyond the recursion limit
+    except (ValueError, LookupError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise ConfigurationError(f"FACTS: {path} is not valid: {reason}") from None
+        raise ConfigurationError(f"FACTS: {path} is not valid {kind}: {shorten(reason)}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigurationError(f"FACTS: {path} is a {type(content).__name__}, not an object")
+        raise ConfigurationError(f"FACTS: {path} holds no facts: an object of them is allowed")
     return {str(key): value for key, value in content.items()}
+
+
+def _parse(text: str) -> object:
+    if text.lstrip().startswith("{"):
+        # JSON by another name, perhaps: YAML is slow to read it, and splits surrogate pairs.
+        with suppress(ValueError):
+            return json.loads(text)
+    import yaml  # noqa: PLC0415  (only where a fact file needs it)
+
+    from baton.configuration_file import TypedLoader  # noqa: PLC0415
+
+    try:
+        return yaml.load(text, TypedLoader)  # noqa: S506  (a SafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
 
 
 def _text(value: object) -> str:

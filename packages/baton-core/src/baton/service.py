@@ -67,7 +67,7 @@ class Service:
             return Abandoned(commands=0, outputs=0)
         abandoned = await self._channel.stop(self.configuration.grace if grace is None else grace)
         if abandoned:
-            logger.error("%s stopped, but %s", self.extension, abandoned)
+            logger.error("%s stopped; %s", self.extension, abandoned)
         else:
             logger.info("%s stopped, everything was finished", self.extension)
         return abandoned

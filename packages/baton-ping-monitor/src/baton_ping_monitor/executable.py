@@ -12,7 +12,7 @@ import click
 
 from baton.cli.exit_codes import errors_as_exit_codes
 from baton.cli.log import LEVELS, setup_logging
-from baton.cli.options import broker_options, load_configuration
+from baton.cli.options import HELP, broker_options, load_configuration
 from baton.lifecycle import run_until_signalled
 from baton.monitor import default_instance
 from baton.server import EVERYONE
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PROGRAM: Final = "baton-ping-monitor"
 
 
-@click.command(PROGRAM, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(PROGRAM, context_settings=HELP)
 @click.option("--plain", is_flag=True, help="Log each output message, and show no table.")
 @click.option(
     "--demo", is_flag=True, help="Show a simulated fleet in this process. Needs no broker."
@@ -36,7 +36,7 @@ PROGRAM: Final = "baton-ping-monitor"
     metavar="N",
     help="End the demo by itself after N seconds.",
 )
-@broker_options
+@broker_options(PROGRAM)
 @click.option(
     "--instance",
     metavar="NAME",
@@ -68,9 +68,6 @@ def main(**given: Any) -> None:
 
     Shows a table of the fleet behind the broker that repaints itself, or a line for each change
     where standard output is not a terminal. Ctrl-C ends it.
-
-    The configuration file is /etc/baton-ping-monitor/baton-ping-monitor.cfg unless -c names
-    another one.
 
     Exits with 0 when it was told to end, with 1 if another process is the same instance, and with
     2 for wrong use or a wrong configuration. A broker that is away is waited for.

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from baton.errors import shorten
 from baton.server import Server
+from baton.text import printable, shorten
 
 if TYPE_CHECKING:
     from baton.message import Message
@@ -240,17 +240,6 @@ def _keys(record: _Record) -> tuple[str, ...]:
     which listens on its environment alone."""
     identity = record.identity
     return (identity.environment,) if record.answered is None else identity.routing_keys
-
-
-def printable(text: str) -> str:
-    """*text* without what could act on a terminal, or turn its direction: it came from a network.
-
-    >>> printable("web01\\x1b[2J")
-    'web01�[2J'
-    """
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _identity(fqdn: str, message: Mapping[str, Any]) -> Server:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from baton.cli.exit_codes import DONE, NO
-from baton.cli.options import broker_options, load_configuration
 
+from baton.cli.exit_codes import DONE, NO
+from baton.cli.options import Seconds, broker_options, load_configuration
+from baton.text import printable
 from baton_ping.extension import extension
 
 if TYPE_CHECKING:
@@ -23,14 +23,10 @@ if TYPE_CHECKING:
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @click.option("--all", "everyone", is_flag=True, help="Ping every server.")
 @click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=2.0,
-    show_default=True,
-    help="Seconds to wait for pongs.",
+    "--timeout", type=Seconds(), default=2.0, show_default=True, help="Seconds to wait for pongs."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
-@broker_options
+@broker_options(extension.name)
 def ping(
     targets: tuple[str, ...],
     everyone: bool,
@@ -42,10 +38,12 @@ def ping(
     """Ping servers and print who answers.
 
     A TARGET is an environment, <app>.<environment>, or the name of a server. Exits with 1 if
-    nobody answers or if nobody listens on a target.
+    nobody listens on one of them, or nobody answers there.
     """
     if everyone == bool(targets):
         raise click.UsageError("Name one TARGET or more, or --all")
+    import asyncio  # noqa: PLC0415
+
     from baton.server import EVERYONE  # noqa: PLC0415
 
     keys = [EVERYONE] if everyone else list(targets)
@@ -60,32 +58,50 @@ async def _ping(
     from baton.fleet import Collector  # noqa: PLC0415
 
     answers: list[Reply] = []
+    unheard: Unroutable | None = None
     async with Collector(configuration, extension) as collector:
-        await collector.send({"type": "ping"}, keys)
-        async for reply in collector.replies(timeout):
-            if reply.is_output:
-                answers.append(reply)
-                if not as_json:
-                    click.echo(_line(reply))
-    unroutable = collector.unroutable
+        try:
+            await collector.send({"type": "ping"}, keys)
+        except Unroutable as error:
+            unheard = error
+        else:
+            async for reply in collector.replies(timeout):
+                if reply.is_output:
+                    answers.append(reply)
+                    if not as_json:
+                        click.echo(_line(reply))
+            if collector.unroutable:
+                exchange = configuration.exchange or extension.exchange
+                unheard = Unroutable(collector.unroutable, exchange)
+    silent = collector.silent
     if as_json:
-        document = {"answers": [_row(each) for each in answers], "unroutable": unroutable}
+        document = {
+            "answers": [_row(each) for each in answers],
+            "silent": silent,
+            "unroutable": unheard.keys if unheard else (),
+        }
         click.echo(json.dumps(document, indent=2))
     else:
         servers = len({each.instance for each in answers})
         click.echo(f"{servers} server{'' if servers == 1 else 's'} answered")
-        if unroutable:
-            click.echo(str(Unroutable(unroutable, extension.exchange)), err=True)
-    return NO if unroutable or not answers else DONE
+    if silent:
+        names = ", ".join(f'"{key}"' for key in silent)
+        click.echo(f"baton: No answer from {names} within {timeout:g} s", err=True)
+    if unheard:
+        click.echo(f"baton: {unheard}", err=True)
+    return NO if unheard or silent else DONE
 
 
 def _line(reply: Reply) -> str:
     message = reply.message
-    where = f"{message.get('environment', '')} {' '.join(map(str, message.get('app_names', ())))}"
+    apps = message.get("app_names")
+    names = map(str, apps) if isinstance(apps, list) else ()
+    where = " ".join([str(message.get("environment", "")), *names])
     note = " (original)" if reply.original else ""
     if message.type == "error":
         where = f"error: {message.get('error_message', '')}"
-    return f"{reply.fqdn:<32} {reply.elapsed * 1000:7.1f} ms  {where}{note}".rstrip()
+    line = f"{reply.fqdn:<32} {reply.elapsed * 1000:7.1f} ms  {where}{note}"
+    return printable(line.rstrip())
 
 
 def _row(reply: Reply) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from baton.service import Service
-
 from baton_ping.consumer import PingConsumer
 
 

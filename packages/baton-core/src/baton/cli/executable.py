@@ -9,7 +9,7 @@ import click
 
 from baton.cli.exit_codes import errors_as_exit_codes
 from baton.cli.log import LEVELS, setup_logging
-from baton.cli.options import broker_options, load_configuration
+from baton.cli.options import HELP, broker_options, load_configuration
 from baton.extension import Extension
 
 
@@ -24,8 +24,10 @@ def service_executable(extension: Extension) -> click.Command:
     for a wrong configuration. A broker that is away is waited for.
     """
 
-    @click.command(extension.name, help=f"Start the {extension.name} service on this server.")
-    @broker_options
+    usage = f"Start the {extension.name} service on this server."
+
+    @click.command(extension.name, help=usage, context_settings=HELP)
+    @broker_options(extension.name)
     @click.option(
         "--log-level",
         type=click.Choice(LEVELS),

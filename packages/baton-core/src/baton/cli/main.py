@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib
 import logging
-from importlib.metadata import entry_points
-from typing import Final
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
 
 import click
 
 from baton import __version__
 from baton.cli.exit_codes import errors_as_exit_codes
 from baton.cli.log import setup_logging
-from baton.extension import COMMANDS_GROUP
+from baton.cli.options import HELP
+from baton.extension import COMMANDS_GROUP, describe
+
+logger = logging.getLogger(__name__)
 
 _OWN: Final = {
     "extensions": "baton.cli.extensions:extensions",
@@ -29,22 +32,30 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _OWN:
             module, _, name = _OWN[cmd_name].partition(":")
-            found = getattr(importlib.import_module(module), name)
-        else:
-            entries = entry_points(group=COMMANDS_GROUP, name=cmd_name)
-            found = _load(next(iter(entries))) if entries else None
-        return found if isinstance(found, click.Command) else None
+            own: click.Command = getattr(importlib.import_module(module), name)
+            return own
+        entries = entry_points(group=COMMANDS_GROUP, name=cmd_name)
+        return _load(next(iter(entries))) if entries else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with errors_as_exit_codes("baton"):
+            return super().invoke(ctx)
 
 
-def _load(entry: object) -> object:
+def _load(entry: EntryPoint) -> click.Command | None:
     try:
-        return entry.load()  # type: ignore[attr-defined]
-    except Exception as error:  # whatever somebody's module raises: the other commands go on
-        logging.getLogger(__name__).warning("The command %s cannot be loaded: %s", entry, error)
-        return None
+        found = entry.load()
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (somebody's module)
+        reason = describe(error)
+    else:
+        if isinstance(found, click.Command):
+            return found
+        reason = f"it is no click.Command but a {type(found).__name__}"
+    logger.warning("The command %s (%s) cannot be loaded: %s", entry.name, entry.value, reason)
+    return None
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings=HELP)
 @click.version_option(__version__, prog_name="baton")
 def baton() -> None:
     """Orchestrate servers over RabbitMQ."""
@@ -53,5 +64,4 @@ def baton() -> None:
 def main() -> None:
     """The console script."""
     setup_logging("warning")
-    with errors_as_exit_codes("baton"):
-        baton()
+    baton()

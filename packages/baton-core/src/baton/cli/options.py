@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
 
+HELP: Final = {"help_option_names": ["-h", "--help"]}
+"""Settings of a command's context."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def broker_options(function: Function) -> Function:
-    """Add ``-c/--config`` and ``--url``, which :func:`load_configuration` takes."""
+class Seconds(click.FloatRange):
+    """How long something may take: more than nothing, and up to a week."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True, max=604_800)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """*value* as a number of seconds."""
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return seconds
+
+
+def broker_options(program: str) -> Callable[[Function], Function]:
+    """Add ``-c/--config`` and ``--url``, which :func:`load_configuration` takes; *program* is
+    whose file is read by default."""
     config = click.option(
         "-c",
         "--config",
         type=click.Path(path_type=Path),
-        help="The configuration file. [default: /etc/<extension>/<extension>.cfg]",
+        help=f"The configuration file. [default: /etc/{program}/{program}.cfg]",
     )
     url = click.option("--url", help="The broker: amqp://, amqps:// or memory://.")
-    return config(url(function))
+
+    def decorate(function: Function) -> Function:
+        return config(url(function))
+
+    return decorate
 
 
 def load_configuration(
@@ -31,11 +56,14 @@ def load_configuration(
 ) -> Configuration:
     """The configuration of *extension*, with the options that a command was given.
 
-    Raises ConfigurationError, also for a file that was asked for and is not there.
+    Raises ConfigurationError, for a file that was asked for and is not there, too.
     """
     from baton.configuration import Configuration  # noqa: PLC0415
     from baton.errors import ConfigurationError  # noqa: PLC0415
 
-    if config is not None and not config.exists():
-        raise ConfigurationError(f"{config}: there is no such file")
+    if config is not None:
+        try:
+            config.stat()
+        except OSError as error:
+            raise ConfigurationError(f"{config}: cannot be read: {error.strerror}") from None
     return Configuration.load(config, extension=extension, rabbit_url=url, **options)

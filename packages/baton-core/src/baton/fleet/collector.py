@@ -27,6 +27,7 @@ from baton.errors import (
     Unroutable,
 )
 from baton.message import END_HEADER, END_TYPE, INSTANCE_HEADER, Message, new_id
+from baton.server import Server
 from baton.transports import (
     Binding,
     Delivery,
@@ -68,6 +69,18 @@ class Reply:
         return str(self.message.get("fqdn", ""))
 
     @property
+    def succeeded(self) -> bool | None:
+        """Whether the server has done it; None while it has not finished, or does not say."""
+        if self.message.type == "error":
+            return False
+        return None if self.end is None else self.outcome == "done"
+
+    @property
+    def outcome(self) -> str:
+        """``done``, ``failed`` or ``expired`` when the server has finished, else empty."""
+        return "" if self.end is None else str(self.end.get("outcome", ""))
+
+    @property
     def is_output(self) -> bool:
         """Whether this is something that the server said, not only the end of it."""
         return self.message.type != END_TYPE
@@ -99,6 +112,7 @@ class Collector(TransportListener):
         self._seen: set[str] = set()
         self._open_instances: set[str] = set()
         self._finished: set[str] = set()
+        self._heard: set[str] = set()
         self._unsettled: dict[int, str] = {}
         self._returned: list[str] = []
         self._settled = asyncio.Event()
@@ -145,15 +159,22 @@ class Collector(TransportListener):
         except TimeoutError:
             raise PublishTimeout(
                 "The broker did not confirm the command: it may still arrive, "
-                f"until it expires in {self._requester.expires:g} s"
+                f"until it expires in {publications[0].envelope.expires:g} s"
             ) from None
         if isinstance(self._failure, NotFound):
-            raise Unroutable(self.targets, self._requester.exchange, missing=True)
+            raise self._nobody(self._requester.exchange)
         if self._failure is not None:
             raise self._failure
         self.unroutable = tuple(self._returned)
         if len(self.unroutable) == len(self.targets):
             raise Unroutable(self.unroutable, self._requester.exchange)
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The targets that somebody listens on, and from which nothing has come."""
+        return tuple(
+            key for key in self.targets if key not in self._heard and key not in self.unroutable
+        )
 
     async def replies(self, timeout: float) -> AsyncIterator[Reply]:
         """Yield each reply as it arrives, for *timeout* seconds after the publish.
@@ -249,9 +270,13 @@ class Collector(TransportListener):
                 await transport.declare(Topology(queues=[queue], bindings=bindings))
                 await transport.consume(queue.name, _PREFETCH)
         except NotFound:
-            raise Unroutable(self.targets, self._exchange_out, missing=True) from None
+            raise self._nobody(self._exchange_out) from None
         except TimeoutError:
             raise BrokerUnavailable("The broker does not answer") from None
+
+    def _nobody(self, exchange: str) -> Unroutable:
+        self.unroutable = self.targets
+        return Unroutable(self.targets, exchange, missing=True)
 
     async def _close(self) -> None:
         transport, self._transport = self._transport, None
@@ -269,7 +294,7 @@ class Collector(TransportListener):
         """The reply that *delivery* is; None for what is another's, or was seen before."""
         elapsed = time.perf_counter() - self._sent_at
         envelope = delivery.envelope
-        original = envelope.correlation_id is None
+        original = INSTANCE_HEADER not in envelope.headers and envelope.correlation_id is None
         if not original and envelope.correlation_id != self.message_id:
             return None
         if envelope.message_id is not None:
@@ -283,6 +308,7 @@ class Collector(TransportListener):
         header = envelope.headers.get(END_HEADER)
         end = header if isinstance(header, Mapping) else None
         fqdn = str(message.get("fqdn", ""))
+        self._heard |= _keys(message)
         instance = str(envelope.headers.get(INSTANCE_HEADER, f"original {fqdn}"))
         if end is not None:
             self._open_instances.discard(instance)
@@ -300,3 +326,14 @@ class Collector(TransportListener):
         self._failure = error
         self._settled.set()
         self._replies.put_nowait(error)
+
+
+def _keys(message: Message) -> set[str]:
+    """The targets that reach the server that said *message*."""
+    apps = message.get("app_names")
+    server = Server(
+        fqdn=str(message.get("fqdn", "")),
+        environment=str(message.get("environment", "")),
+        app_names=tuple(map(str, apps)) if isinstance(apps, list) else (),
+    )
+    return set(server.routing_keys)

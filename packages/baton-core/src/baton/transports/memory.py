@@ -175,7 +175,7 @@ class MemoryBroker:
         if queue is None:
             raise NotFound(f"no queue '{name}'")
         if queue.owner not in (None, owner):
-            raise Locked(f"cannot obtain exclusive access to locked queue '{name}'")
+            raise Locked(f'The queue "{name}" is held by another connection')
         return queue
 
     def publish(self, publication: Publication) -> bool:
@@ -268,7 +268,7 @@ class MemoryBroker:
         if known is None:
             self._queues[queue.name] = _Queue(queue, owner if queue.exclusive else None)
         elif known.owner not in (None, owner):
-            raise Locked(f"cannot obtain exclusive access to locked queue '{queue.name}'")
+            raise Locked(f'The queue "{queue.name}" is held by another connection')
         elif known.declared != queue:
             raise FlagMismatch(f'The queue "{queue.name}" exists with other flags: delete it')
 

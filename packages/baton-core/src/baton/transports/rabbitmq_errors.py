@@ -30,6 +30,7 @@ _INEQUIVALENT = re.compile(
     r"inequivalent arg '(?P<flag>[^']+)' for (?P<kind>exchange|queue) '(?P<name>[^']*)'"
     r".*received (?P<ours>.+) but current is (?P<theirs>.+)$"
 )
+_LOCKED = re.compile(r"locked queue '([^']*)'")
 _TOO_LARGE = re.compile(r"message size (\d+) is larger than configured max size (\d+)")
 
 
@@ -41,7 +42,8 @@ def refusal(error: BaseException | None) -> BatonError | None:
     if isinstance(error, amqp.ChannelAccessRefused):
         return NotPermitted(text)
     if isinstance(error, amqp.ChannelLockedResource):
-        return Locked(text)
+        queue = _LOCKED.search(text)
+        return Locked(f'The queue "{queue[1]}" is held by another connection' if queue else text)
     if isinstance(error, amqp.ChannelPreconditionFailed):
         if too_large := _TOO_LARGE.search(text):
             return MessageTooLarge(int(too_large[1]), int(too_large[2]))

@@ -11,14 +11,14 @@ from baton.message import Envelope
 
 def properties_of(envelope: Envelope) -> Basic.Properties:
     """*envelope* as AMQP has it: whole seconds, and an expiry in milliseconds as a string."""
-    timestamp, expires = envelope.timestamp, envelope.expires
+    timestamp = envelope.timestamp
     return Basic.Properties(
         content_type=envelope.content_type,
         headers=dict(envelope.headers) if envelope.headers else None,
         delivery_mode=2 if envelope.persistent else 1,
         correlation_id=envelope.correlation_id,
         reply_to=envelope.reply_to,
-        expiration=None if expires is None else str(int(expires * 1000)),
+        expiration=envelope.expiration,
         message_id=envelope.message_id,
         timestamp=None if timestamp is None else datetime.fromtimestamp(timestamp, UTC),
         user_id=envelope.user_id,

@@ -1,0 +1,59 @@
+"""Baton's terms in pika's: an envelope, and how to reach a broker."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pika import BasicProperties, ConnectionParameters, PlainCredentials, SSLOptions
+
+from baton.message import Envelope
+from baton.transports.tls import client_context
+
+if TYPE_CHECKING:
+    from baton.broker_url import Endpoint
+    from baton.configuration import Configuration
+
+
+def connection_parameters(
+    configuration: Configuration, endpoint: Endpoint, name: str, patience: float
+) -> ConnectionParameters:
+    """What pika needs to connect to *endpoint*; *patience* is in seconds.
+
+    The password and the TLS files are read anew. Raises ConfigurationError if one cannot be.
+    """
+    tls = SSLOptions(client_context(configuration), endpoint.host) if configuration.tls else None
+    return ConnectionParameters(
+        host=endpoint.host,
+        port=endpoint.port,
+        virtual_host=configuration.rabbit_vhost,
+        credentials=PlainCredentials(
+            configuration.rabbit_user, configuration.read_password(), erase_on_connect=True
+        ),
+        heartbeat=configuration.rabbit_heartbeat,
+        ssl_options=tls,
+        client_properties={"connection_name": name},
+        # A host may have several addresses, tried in turn: half of the time for each of them.
+        socket_timeout=patience / 2,
+        stack_timeout=patience,
+    )
+
+
+def properties_of(envelope: Envelope) -> BasicProperties:
+    """*envelope* as AMQP has it: whole seconds, and an expiry in milliseconds as a string."""
+    headers = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in envelope.headers.items()
+    }
+    return BasicProperties(
+        content_type=envelope.content_type,
+        headers=headers or None,
+        delivery_mode=2 if envelope.persistent else 1,
+        correlation_id=envelope.correlation_id,
+        reply_to=envelope.reply_to,
+        expiration=envelope.expiration,
+        message_id=envelope.message_id,
+        timestamp=None if envelope.timestamp is None else math.floor(envelope.timestamp),
+        user_id=envelope.user_id,
+        app_id=envelope.app_id,
+    )

@@ -1,0 +1,89 @@
+"""Errors as exit codes."""
+
+from __future__ import annotations
+
+import inspect
+
+import click
+import pytest
+
+from baton import errors
+from baton.cli.exit_codes import errors_as_exit_codes, exit_code
+from baton.errors import (
+    BatonError,
+    BrokerUnavailable,
+    MessageTooLarge,
+    PublishFailed,
+    UnknownMessageType,
+    Unroutable,
+)
+
+EXIT_CODES = {
+    "BatonError": 1,
+    "ConfigurationError": 2,
+    "MessageError": 2,
+    "InvalidMessage": 2,
+    "UnknownMessageType": 2,
+    "MessageTooLarge": 2,
+    "HandlerTimeout": 1,
+    "InstanceTaken": 1,
+    "OutboxFull": 1,
+    "PublishError": 1,
+    "Unroutable": 1,
+    "PublishTimeout": 3,
+    "PublishFailed": 1,
+    "BrokerError": 3,
+    "BrokerUnavailable": 3,
+    "AuthenticationFailed": 3,
+    "TopologyError": 3,
+    "NotFound": 3,
+    "NotPermitted": 3,
+    "FlagMismatch": 3,
+    "Locked": 3,
+}
+CLASSES: list[type[BatonError]] = [
+    member
+    for member in vars(errors).values()
+    if inspect.isclass(member) and issubclass(member, BatonError)
+]
+
+
+def instance(kind: type[BatonError]) -> BatonError:
+    special: dict[type[BatonError], BatonError] = {
+        UnknownMessageType: UnknownMessageType("x"),
+        MessageTooLarge: MessageTooLarge(2, 1),
+        Unroutable: Unroutable(["x"], "y"),
+        PublishFailed: PublishFailed([], {0: BrokerUnavailable("x")}),
+    }
+    return special.get(kind) or kind("what happened")
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_every_error_has_an_exit_code(
+    kind: type[BatonError], capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = instance(kind)
+    with pytest.raises(SystemExit) as caught, errors_as_exit_codes("baton"):
+        raise error
+    assert caught.value.code == exit_code(error) == EXIT_CODES[kind.__name__]
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"baton: {error}\n"
+
+
+def test_an_interrupt(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught, errors_as_exit_codes("baton"):
+        raise KeyboardInterrupt
+    assert caught.value.code == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_a_fault_of_the_program_stays_one() -> None:
+    with pytest.raises(ZeroDivisionError), errors_as_exit_codes("baton"):
+        raise ZeroDivisionError
+
+
+def test_nothing_is_added_where_nothing_goes_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    with errors_as_exit_codes("baton"):
+        click.echo("done")
+    assert capsys.readouterr() == ("done\n", "")

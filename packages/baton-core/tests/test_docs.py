@@ -1,0 +1,227 @@
+"""The documentation is held against the code: what there is appears in it, and its examples run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from pydantic import SecretStr
+
+import baton
+from baton.cli.executable import service_executable
+from baton.cli.main import baton as baton_command
+from baton.configuration import ENV_PREFIX, Configuration
+from baton.extension import COMMANDS_GROUP, EXTENSIONS_GROUP, find_extension
+from baton.message import (
+    BCC_HEADER,
+    END_HEADER,
+    INSTANCE_HEADER,
+    SENDER_HEADER,
+    SEQUENCE_HEADER,
+    SIGNATURE_HEADER,
+    SPLAY_HEADER,
+    TARGET_HEADER,
+    VERSION_HEADER,
+    WHERE_HEADER,
+)
+from baton_ping_monitor.executable import main as monitor_command
+
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("packages/*/*.md"))]
+EXTENSION_PAGE = DOCS / "writing-an-extension.md"
+TEXT = "\n".join(page.read_text() for page in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))])
+
+BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# (?P<path>[\w/.-]+\.(?:py|toml))\n")
+LINK = re.compile(r"\]\((?!https?://)(?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]+))?\)")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def blocks(page: Path, *kinds: str) -> Iterator[str]:
+    """The fenced blocks of *page* in one of the languages *kinds*."""
+    for found in BLOCK.finditer(page.read_text()):
+        if found["kind"] in kinds:
+            yield found["code"]
+
+
+def examples() -> Iterator[object]:
+    """Each Python block that stands for itself, and is no file of a package."""
+    for page in PAGES:
+        for number, code in enumerate(blocks(page, "python"), start=1):
+            if FILE.match(code) is None and ">>>" not in code:
+                yield pytest.param(code, id=f"{name_of(page)}-{number}")
+
+
+def without_code(page: Path) -> str:
+    return re.sub(r"`[^`\n]+`", "", BLOCK.sub("", page.read_text()))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of the headings of *page*, as they are shown on the web."""
+    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def shown(default: object) -> str:
+    """*default* as docs/configuration.md writes it."""
+    match default:
+        case None:
+            return "not set"
+        case bool():
+            return f"`{str(default).lower()}`"
+        case SecretStr():
+            return f"`{default.get_secret_value()}`"
+        case ():
+            return "empty"
+        case tuple():
+            return f"`{','.join(map(str, default))}`"
+        case float():
+            return f"`{default:g}`"
+        case _:
+            return f"`{default}`"
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command of the three packages, with what is typed to call it."""
+    context = click.Context(baton_command)
+    for name in ("extensions", "ping", "send"):
+        command = baton_command.get_command(context, name)
+        assert command is not None
+        yield f"baton {name}", command
+    yield "baton-ping", service_executable(find_extension("baton-ping"))
+    yield "baton-ping-monitor", monitor_command
+
+
+@pytest.mark.parametrize("code", list(examples()))
+def test_an_example_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "example", "exec"), {"__name__": "__main__"})
+
+
+def test_the_extension_that_is_written_step_by_step_works(tmp_path: Path) -> None:
+    for code in blocks(EXTENSION_PAGE, "python", "toml"):
+        if found := FILE.match(code):
+            file = tmp_path / found["path"]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(code)
+    source = tmp_path / "src"
+    (source / "baton_disk" / "__init__.py").touch()
+    _install(tomllib.loads((tmp_path / "pyproject.toml").read_text()), source)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(source)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    tests = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "tests")
+    assert "3 passed" in tests.stdout, tests.stdout + tests.stderr
+    listed = run("-c", "from baton.cli.main import main; main()", "extensions")
+    assert re.search(r"^disk +baton-disk 0.1.0 +Tells how full", listed.stdout, re.MULTILINE)
+    asked = run(
+        "-c", "from baton.cli.main import main; main()", "disk", "nowhere", "--url", "memory://x"
+    )
+    assert (asked.returncode, asked.stdout) == (1, "")
+    assert 'No server listens on "nowhere"' in asked.stderr
+    executable = run("-c", "from baton_disk.executable import main; main()", "--help")
+    assert "Start the baton-disk service" in executable.stdout
+
+
+def _install(project: dict[str, dict[str, object]], source: Path) -> None:
+    """Make the entry points of *project* known to those who import from *source*."""
+    about = project["project"]
+    folder = source / f"{str(about['name']).replace('-', '_')}-{about['version']}.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {about['name']}\nVersion: {about['version']}\n"
+    )
+    groups = about["entry-points"]
+    assert isinstance(groups, dict)
+    lines = []
+    for group, entries in groups.items():
+        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in entries.items())]
+    (folder / "entry_points.txt").write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.finditer(without_code(page)):
+        target = (page.parent / link["target"]).resolve() if link["target"] else page
+        assert target.exists(), link["target"]
+        if link["anchor"]:
+            assert link["anchor"] in anchors(target), f"{link['target']}#{link['anchor']}"
+
+
+@pytest.mark.parametrize("key", [*Configuration.model_fields, "rabbit_url"])
+def test_a_setting_is_documented_with_its_default(key: str) -> None:
+    field = Configuration.model_fields.get(key)
+    default = shown(field.get_default(call_default_factory=True) if field else None)
+    row = f"| `{key.upper()}` | `{ENV_PREFIX}{key.upper()}` | {default} |"
+    assert row in (DOCS / "configuration.md").read_text()
+
+
+@pytest.mark.parametrize("name", baton.__all__)
+def test_a_public_name_is_documented(name: str) -> None:
+    assert re.search(rf"(?<!\w){name}(?!\w)", TEXT)
+
+
+@pytest.mark.parametrize(("typed", "command"), list(commands()))
+def test_a_command_is_documented_with_its_options(typed: str, command: click.Command) -> None:
+    page = (DOCS / "commands.md").read_text()
+    section = page.partition(f"\n## {typed}\n")[2].partition("\n## ")[0]
+    options = {
+        option
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+    }
+    documented = {
+        option
+        for row in re.findall(r"^\| (`-.*?) \|", section, re.MULTILINE)
+        for option in re.findall(r"`(--?[\w-]+)`", row)
+    }
+    assert documented == options
+
+
+@pytest.mark.parametrize("group", [EXTENSIONS_GROUP, COMMANDS_GROUP])
+def test_an_entry_point_group_is_documented(group: str) -> None:
+    assert group in TEXT
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        BCC_HEADER,
+        END_HEADER,
+        INSTANCE_HEADER,
+        SENDER_HEADER,
+        SEQUENCE_HEADER,
+        SIGNATURE_HEADER,
+        SPLAY_HEADER,
+        TARGET_HEADER,
+        VERSION_HEADER,
+        WHERE_HEADER,
+    ],
+)
+def test_a_header_is_documented(header: str) -> None:
+    assert f"`{header}`" in (DOCS / "wire.md").read_text()
+
+
+@pytest.mark.parametrize("decision", sorted((DOCS / "adr").glob("0*.md")), ids=name_of)
+def test_a_decision_is_listed(decision: Path) -> None:
+    assert f"]({decision.name})" in (DOCS / "adr" / "README.md").read_text()

@@ -1,0 +1,30 @@
+"""A real RabbitMQ 4 for tests and benchmarks.
+
+>>> from brokers import run_broker
+>>> with run_broker() as broker:  # doctest: +SKIP
+...     print(broker.url())
+amqp://guest:guest@127.0.0.1:39871/%2F
+
+:func:`run_broker` takes the first that works: ``BATON_TEST_AMQP_URL``; a Docker engine that runs;
+one that it installs and starts; a ``rabbitmq-server`` binary. ``python -m brokers`` runs one by
+hand. CONTRIBUTING.md lists the environment variables.
+"""
+
+from brokers.broker import Broker
+from brokers.errors import CommandFailed, ManagementError, NoBroker, NotReady, Unsupported
+from brokers.management import Management
+from brokers.provide import run_broker
+from brokers.vhost import Vhost, fresh_vhost
+
+__all__ = [
+    "Broker",
+    "CommandFailed",
+    "Management",
+    "ManagementError",
+    "NoBroker",
+    "NotReady",
+    "Unsupported",
+    "Vhost",
+    "fresh_vhost",
+    "run_broker",
+]

@@ -1,0 +1,31 @@
+"""Runs a broker until Ctrl-C, and prints how to reach it."""
+
+import signal
+import sys
+from contextlib import suppress
+from types import FrameType
+
+from brokers.errors import NoBroker
+from brokers.provide import run_broker
+
+
+def main() -> None:
+    """Run one until SIGINT or SIGTERM."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with run_broker() as broker:
+            print(broker.url())
+            print(f"management: {broker.management.url} ({broker.user}, {broker.password})")
+            print("Ctrl-C ends it.", flush=True)
+            with suppress(KeyboardInterrupt):
+                signal.pause()
+    except NoBroker as error:
+        sys.exit(str(error))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""The mirror that Debian's packages for the image come from, as apt's sources name it."""
+
+from pathlib import Path
+
+import pytest
+
+from brokers.apt import mirrors
+
+DEB822 = """\
+# A mirror in a comment is none.
+# URIs: http://commented.example/debian
+Types: deb
+URIs: http://mirror.example/debian
+Suites: bookworm bookworm-updates
+Components: main
+
+Types: deb
+URIs: http://mirror.example/debian-security
+Suites: bookworm-security
+Components: main
+
+Types: deb deb-src
+URIs: http://second.example/debian/
+  http://third.example/debian
+Suites: bookworm
+Components: main contrib
+
+Enabled: no
+Types: deb
+URIs: http://disabled.example/debian
+Suites: bookworm
+Components: main
+"""
+LINES = """\
+# deb http://commented.example/debian bookworm main
+deb [arch=amd64 signed-by=/usr/share/keyrings/a.gpg] https://mirror.example/debian bookworm main
+deb-src http://source.example/debian bookworm main
+deb http://mirror.example/debian-security bookworm-security main
+deb https://tool.example/apt stable main
+deb mirror+file:/etc/apt/mirrors.txt noble main
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "found"),
+    [
+        (
+            "sources.list.d/debian.sources",
+            DEB822,
+            [f"http://{host}.example/debian" for host in ("mirror", "second", "third")],
+        ),
+        ("sources.list", LINES, ["https://mirror.example/debian"]),
+        ("sources.list.d/old.list.disabled", LINES, []),
+        ("other", LINES, []),
+    ],
+)
+def test_mirrors(file: str, text: str, found: list[str], tmp_path: Path) -> None:
+    (tmp_path / "sources.list.d").mkdir()
+    (tmp_path / file).write_text(text)
+    assert mirrors(tmp_path) == found
