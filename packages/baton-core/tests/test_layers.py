@@ -12,7 +12,7 @@ import pytest
 import baton
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("text", "errors", "message", "broker_url", "configuration_file"),
+    ("text", "errors", "backoff", "message", "broker_url", "configuration_file"),
     ("configuration", "server", "observer", "extension"),
     ("transports", "consumer", "worker", "lifecycle"),
     ("outbox", "link", "consumer_manager", "command"),

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from baton.backoff import Backoff
 from baton.errors import (
     AuthenticationFailed,
     BatonError,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_FIRST_DELAY: Final = 0.1
 _AUTHENTICATION_FACTOR: Final = 10
 _REMINDER: Final = 60.0
 """Seconds after which an outage that goes on is logged again."""
@@ -147,7 +147,7 @@ class Link(TransportListener):
 
     async def _keep(self) -> None:
         cap = self._configuration.reconnect_max
-        backoff = _Backoff(cap)
+        backoff = Backoff(cap)
         for endpoint in _in_turn(self._configuration.endpoints):
             opened = time.monotonic()
             try:
@@ -180,7 +180,7 @@ class Link(TransportListener):
                     await transport.close()
 
     async def _serve(self, transport: Transport) -> None:
-        backoff = _Backoff(self._configuration.reconnect_max)
+        backoff = Backoff(self._configuration.reconnect_max)
         wait = self._next_pulse()
         while self._lost is None:
             self._event.clear()
@@ -210,7 +210,7 @@ class Link(TransportListener):
                 await self._event.wait()
         return self._event.is_set()
 
-    async def _renew(self, transport: Transport, backoff: _Backoff) -> None:
+    async def _renew(self, transport: Transport, backoff: Backoff) -> None:
         # Something that closes each channel at once must not do so in a tight loop.
         await asyncio.sleep(backoff.next())
         await self._within(transport.renew(), "opening a channel")
@@ -266,25 +266,6 @@ class Link(TransportListener):
         since = self.state.since if phase is self.state.phase else time.time()
         self.state = State(phase, since, reason)
         self._on_state(self.state)
-
-
-class _Backoff:
-    """Delays with full jitter, so that a fleet does not come back as one:
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/"""
-
-    def __init__(self, cap: float) -> None:
-        self._cap = cap
-        self._ceiling = _FIRST_DELAY
-
-    def next(self) -> float:
-        """Seconds to wait before the next try."""
-        delay = random.uniform(0, self._ceiling)
-        self._ceiling = min(self._cap, self._ceiling * 2)
-        return delay
-
-    def reset(self) -> None:
-        """It went well for a while: begin with short delays again."""
-        self._ceiling = _FIRST_DELAY
 
 
 def _in_turn(endpoints: tuple[Endpoint, ...]) -> Iterator[Endpoint]:

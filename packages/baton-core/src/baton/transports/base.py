@@ -191,7 +191,9 @@ class Publisher(ABC):
         The outcomes stand in the order of *publications*: None for one that the broker confirmed,
         Unroutable for a mandatory one that no queue takes or whose exchange does not exist,
         PublishTimeout where the outcome is unknown, BrokerUnavailable for one that was never
-        sent, another BrokerError where the broker refused it. ``number`` is not looked at.
+        sent, MessageTooLarge, InvalidMessage or another BrokerError where it was refused,
+        ConfigurationError where a password or certificate cannot be read. ``number`` is not
+        looked at.
         """
 
     @abstractmethod

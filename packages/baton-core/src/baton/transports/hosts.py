@@ -5,12 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from typing import Final
 
+from baton.backoff import Backoff
 from baton.broker_url import Endpoint
-
-BACKOFF_BASE: Final = 0.1
-MOST_DOUBLINGS: Final = 20
 
 
 class Hosts:
@@ -19,15 +16,14 @@ class Hosts:
     It starts anywhere, so that many clients spread over the pool. The hosts of one round follow
     each other at once; between two rounds there is a pause with full jitter, so that the clients
     of a broker that comes back do not all come at once. *longest* is in seconds.
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], longest: float) -> None:
         self._endpoints = tuple(endpoints)
         self._longest = longest
+        self._backoff = Backoff(longest)
         self._at = random.randrange(len(self._endpoints))
         self._tried = 0
-        self._rounds = 0
         self._reasons: dict[Endpoint, str] = {}
         self.not_before = 0.0
         """On the monotonic clock: the next attempt is not made before."""
@@ -43,22 +39,23 @@ class Hosts:
         self._tried += 1
         if self._tried < len(self._endpoints):
             return False
-        self._pause(self._backoff)
+        self._pause(self._backoff.next())
         return True
 
     def lost(self, reason: str) -> None:
         """It was reached, and lost: a new round begins after a pause."""
         self._pass(reason)
-        self._pause(self._backoff)
+        self._pause(self._backoff.next())
 
     def refused(self, reason: str) -> None:
         """It refused us, as the others would: a new round begins after the longest pause."""
         self._pass(reason)
-        self._pause(self._longest)
+        self._pause(random.uniform(0, self._longest))
 
     def works(self) -> None:
         """The present one works: what was before is forgotten."""
-        self._tried = self._rounds = 0
+        self._tried = 0
+        self._backoff.reset()
         self._reasons.clear()
 
     def explain(self, trying: Endpoint | None) -> str:
@@ -71,15 +68,10 @@ class Hosts:
         )
         return f"No broker could be reached: {each or 'not tried yet'}"
 
-    @property
-    def _backoff(self) -> float:
-        return float(min(self._longest, BACKOFF_BASE * 2 ** min(self._rounds, MOST_DOUBLINGS)))
-
     def _pass(self, reason: str) -> None:
         self._reasons[self.next] = reason
         self._at = (self._at + 1) % len(self._endpoints)
 
-    def _pause(self, at_most: float) -> None:
+    def _pause(self, seconds: float) -> None:
         self._tried = 0
-        self._rounds += 1
-        self.not_before = time.monotonic() + random.uniform(0, at_most)
+        self.not_before = time.monotonic() + seconds
