@@ -170,7 +170,7 @@ async def test_a_frozen_host_costs_a_deadline(stage: Stage, link: MakeLink) -> N
     await probe.until_phase(Phase.READY)
     for state in probe.states:
         if state.phase is Phase.DISCONNECTED:
-            assert state.reason == "a:1: no answer within 0.1 s while connecting"
+            assert state.reason == "a:1 (no answer within 0.1 s while connecting)"
 
 
 async def test_a_lost_connection_is_detached_and_replaced(

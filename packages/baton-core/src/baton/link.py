@@ -253,7 +253,7 @@ class Link(TransportListener):
         """One line for each reason in an outage, and a reminder while it goes on."""
         reason = str(error) or type(error).__name__
         if endpoint is not None and str(endpoint) not in reason:
-            reason = f"{endpoint}: {reason}"
+            reason = f"{endpoint} ({reason})"
         self._become(Phase.DISCONNECTED, reason)
         now = time.monotonic()
         if now - self._reported.get(reason, -_REMINDER) >= _REMINDER:

@@ -241,7 +241,7 @@ class Collector(TransportListener):
             except BrokerUnavailable as error:
                 reasons.append(str(error))
             except TimeoutError:
-                reasons.append(f"{endpoint}: no answer in {self._configuration.deadline:g} s")
+                reasons.append(f"{endpoint} (no answer in {self._configuration.deadline:g} s)")
             else:
                 return
         raise BrokerUnavailable(f"No broker could be reached: {', '.join(reasons)}")

@@ -119,7 +119,7 @@ class MemoryBroker:
         """Lose every connection."""
         with self._lock:
             for transport in list(self._transports):
-                transport.detach(BrokerUnavailable("memory: the connection was lost"))
+                transport.detach(BrokerUnavailable("memory (the connection was lost)"))
 
     def close_channels(self) -> None:
         """Close the data channel of every connection."""
@@ -219,7 +219,7 @@ class MemoryBroker:
         """Accept a connection; raises BrokerUnavailable while the broker is stopped."""
         with self._lock:
             if self._down is not None:
-                raise BrokerUnavailable(f"memory: {self._down}")
+                raise BrokerUnavailable(f"memory ({self._down})")
             self._transports.add(transport)
 
     def forget(self, transport: MemoryTransport) -> None:
@@ -453,7 +453,7 @@ class MemoryPublisher(Publisher):
         if self._broker.down is not None:
             return BrokerUnavailable(f"No broker could be reached: memory ({self._broker.down})")
         if self._broker.blocked:
-            return BrokerUnavailable("memory: blocked (resource alarm)")
+            return BrokerUnavailable("memory is blocked (resource alarm)")
         keys = [publication.routing_key]
         try:
             routed = self._broker.publish(publication)

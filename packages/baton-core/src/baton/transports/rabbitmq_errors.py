@@ -67,7 +67,7 @@ def loss(
                 f'{endpoint} refused the vhost "{vhost}" to the user "{user}": '
                 "it does not exist, or the user has no permission there"
             )
-    return BrokerUnavailable(f"{endpoint}: {_reason(error)}")
+    return BrokerUnavailable(f"{endpoint} ({_reason(error)})")
 
 
 def _flag_mismatch(text: str) -> TopologyError | None:

@@ -1,0 +1,122 @@
+"""What aiormq's exceptions mean; tests/integration holds the texts against a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiormq import exceptions as amqp
+
+from baton import Configuration
+from baton.broker_url import Endpoint
+from baton.errors import (
+    AuthenticationFailed,
+    BatonError,
+    BrokerUnavailable,
+    FlagMismatch,
+    Locked,
+    MessageTooLarge,
+    NotFound,
+    NotPermitted,
+    TopologyError,
+)
+from baton.transports.rabbitmq_errors import loss, refusal
+
+ENDPOINT = Endpoint("mq1.example.org", 5672)
+
+
+def inequivalent(flag: str, kind: str, name: str, ours: str, theirs: str) -> str:
+    return (
+        f"PRECONDITION_FAILED - inequivalent arg '{flag}' for {kind} '{name}' in vhost '/': "
+        f"received {ours} but current is {theirs}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (amqp.ChannelNotFoundEntity("NOT_FOUND - no exchange 'x'"), NotFound, "no exchange 'x'"),
+        (amqp.ChannelAccessRefused("ACCESS_REFUSED - write"), NotPermitted, "write"),
+        (
+            amqp.ChannelLockedResource("RESOURCE_LOCKED - … locked queue 'q' in vhost '/'. It"),
+            Locked,
+            'The queue "q" is held by another connection',
+        ),
+        (amqp.ChannelLockedResource("RESOURCE_LOCKED"), Locked, "RESOURCE_LOCKED"),
+        (
+            amqp.ChannelPreconditionFailed("message size 9 is larger than configured max size 8"),
+            MessageTooLarge,
+            "9 bytes is above the limit of 8",
+        ),
+        (amqp.ChannelPreconditionFailed("something else"), TopologyError, "something else"),
+        (
+            amqp.ChannelPreconditionFailed(
+                inequivalent("durable", "exchange", "x", "'false'", "'true'")
+            ),
+            FlagMismatch,
+            (
+                'The exchange "x" exists with durable=true, Baton needs durable=false: '
+                "set INTEROP: false"
+            ),
+        ),
+        (
+            amqp.ChannelPreconditionFailed(
+                inequivalent("x-queue-type", "queue", "m", "'quorum'", "'classic'")
+            ),
+            FlagMismatch,
+            "set CLUSTER to what it was",
+        ),
+        (
+            amqp.ChannelPreconditionFailed(inequivalent("x-expires", "queue", "m", "1", "none")),
+            FlagMismatch,
+            "--instance",
+        ),
+    ],
+)
+def test_a_refusal(error: Exception, kind: type[BatonError], says: str) -> None:
+    found = refusal(error)
+    assert type(found) is kind
+    assert says in str(found)
+
+
+@pytest.mark.parametrize("error", [None, OSError("x"), amqp.ConnectionClosed(320, "bye")])
+def test_what_is_no_refusal(error: Exception | None) -> None:
+    assert refusal(error) is None
+
+
+def caused(by: BaseException) -> Exception:
+    error = amqp.AMQPConnectionError("Server connection unexpectedly closed. Read 0 bytes")
+    error.__cause__ = by
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (None, "the connection was lost"),
+        (amqp.AMQPConnectionError(111, "Connect call failed"), "connection refused"),
+        (caused(ConnectionResetError(104, "reset")), "connection reset by peer"),
+        (caused(asyncio.IncompleteReadError(b"", 1)), "the broker closed the connection"),
+        (caused(ValueError()), "Server connection unexpectedly closed. Read 0 bytes"),
+        (amqp.ConnectionClosed(320, "CONNECTION_FORCED - bye"), "CONNECTION_FORCED - bye"),
+        (RuntimeError(), "RuntimeError"),
+    ],
+)
+def test_a_loss(error: BaseException | None, reason: str) -> None:
+    found = loss(error, ENDPOINT, Configuration())
+    assert type(found) is BrokerUnavailable
+    assert str(found) == f"mq1.example.org:5672 ({reason})"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (amqp.ProbableAuthenticationError("ACCESS_REFUSED"), "wrong user or password"),
+        (amqp.InvalidFrameError("Expected one of ['Connection.OpenOk'], got <…>"), 'vhost "/"'),
+    ],
+)
+def test_who_was_not_let_in(error: Exception, says: str) -> None:
+    found = loss(error, ENDPOINT, Configuration(rabbit_pass="s3cret"))
+    assert type(found) is AuthenticationFailed
+    assert says in str(found)
+    assert "s3cret" not in str(found)
