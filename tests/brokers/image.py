@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import docker
 from docker.errors import APIError, BuildError, DockerException, ImageNotFound
+from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
 
 from brokers.debian import SUITE, import_debian
@@ -94,11 +95,11 @@ def _has(client: docker.DockerClient, image: str) -> bool:
 def _pull(client: docker.DockerClient, image: str) -> None:
     if _has(client, image):
         return
-    repository, _, tag = image.rpartition(":")
+    repository, tag = parse_repository_tag(image)
     notice(f"Pulling the image {image}.")
     try:
         with _patience(client, PULL_TIMEOUT):
-            for event in client.api.pull(repository, tag=tag, stream=True, decode=True):
+            for event in client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
                 if "error" in event:
                     raise Unavailable(event["error"])
     except APIError as error:

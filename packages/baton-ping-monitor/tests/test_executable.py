@@ -102,7 +102,7 @@ def test_another_is_the_same_instance(start: Start) -> None:
 
 def test_a_broker_that_is_away_is_waited_for(start: Start) -> None:
     monitor = start("--url", "amqp://127.0.0.1:1")
-    monitor.expect(r"Disconnected since .* 127\.0\.0\.1:1: ")
+    monitor.expect(r"Disconnected since .* 127\.0\.0\.1:1 ")
     monitor.expect("This monitor only listens")
     monitor.signal(signal.SIGINT)
     assert monitor.end() == 0
