@@ -587,6 +587,29 @@ class TestPlainHandlers:
         await b.process(b.delivery({"type": "x"}))
         assert "async def" in b.bodies[0]["error_message"]
 
+    async def test_many_that_expire_behind_a_slow_one_do_not_stall_the_rest(
+        self, bench: MakeBench
+    ) -> None:
+        gate = threading.Event()
+        ran: list[str] = []
+
+        def script(consumer: Blocking, message: Message) -> None:
+            ran.append(message.type)
+            if message.type == "slow":
+                assert gate.wait(5)
+
+        b = bench(Blocking(script))
+        late = [
+            b.delivery({"type": "late"}, envelope=Envelope(f"late{n}", expires=0.05))
+            for n in range(100)
+        ]
+        slow, last = b.delivery({"type": "slow"}), b.delivery({"type": "last"})
+        b.manager.delivered([slow, *late, last])
+        await asyncio.sleep(0.1)  # they expire meanwhile
+        gate.set()
+        await asyncio.wait_for(b.manager.drain(), 5)
+        assert ran == ["slow", "last"]
+
     async def test_notify_waits_for_room(self, bench: MakeBench) -> None:
         def script(consumer: Blocking, message: Message) -> None:
             for number in range(20):

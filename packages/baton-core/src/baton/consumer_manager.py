@@ -260,14 +260,14 @@ class ConsumerManager:
 
     def _finish(self, command: Command, outcome: Outcome) -> None:
         self._end(command, outcome.name)
-        if self._worker is not None:
-            self._wake.set()
 
     def _end(self, command: Command, outcome: str) -> None:
         """Tell the requester that the command is finished: on its last output, if that is still
         here, else with one more message that only the requester sees."""
         command.finished = True
         self._unfinished -= 1
+        if self._worker is not None:
+            self._wake.set()  # it may be given more
         end = {
             "outcome": outcome,
             "outputs": command.outputs,
