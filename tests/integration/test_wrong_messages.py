@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
+import pika
 import pytest
 
+from baton import State
 from baton.fleet import Collector
 from baton.message import Envelope, decode_body
 from baton.transports import Binding, Exchange, Publication, Queue, Topology, open_transport
@@ -75,6 +78,37 @@ async def test_one_error_and_the_next_is_served(
     assert error["error_class"] in {"InvalidMessage", "UnknownMessageType"}
     assert len(error["error_message"]) < 600
     assert pong["type"] == "pong"
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"timestamp": 1_700_000_000_000_000},
+        {"timestamp": 2**63 - 1},
+        {"priority": 255, "content_type": "x" * 200, "content_encoding": "none"},
+        {"headers": {"baton-seq": "x", "BCC": ["a"], "t": {"x": [1, {"y": None}]}}},
+        {"reply_to": "x" * 255},
+        {"reply_to": "*", "correlation_id": "é"},
+    ],
+    ids=" ".join,
+)
+async def test_odd_properties_do_not_cost_the_connection(
+    vhost: Vhost, outputs: Recorder, properties: dict[str, Any]
+) -> None:
+    def publish() -> None:
+        connection = pika.BlockingConnection(pika.URLParameters(vhost.url))
+        connection.channel().basic_publish(
+            extension.exchange, "production", b'{"type":"ping"}', pika.BasicProperties(**properties)
+        )
+        connection.close()
+
+    async with running(vhost.configuration()) as service:
+        states: list[State] = []
+        service.watch(states.append)
+        await asyncio.to_thread(publish)
+        await outputs.until(lambda: outputs.deliveries)
+        assert decode_body(outputs.deliveries[0].body)["type"] == "pong"
+        assert states == []
 
 
 async def test_a_correct_command_with_odd_extras_is_answered(vhost: Vhost) -> None:

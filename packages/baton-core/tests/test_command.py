@@ -176,3 +176,15 @@ def test_no_expiry(requester: Requester, expires: float) -> None:
     assert str(caught.value) == (
         f"A command cannot expire in {expires:g} s: more than 0 and at most 604,800 are allowed"
     )
+
+
+@pytest.mark.parametrize("reply_to", ["", "a b", "x" * 65, "ä"])
+def test_a_reply_key_that_is_none(requester: Requester, reply_to: str) -> None:
+    with pytest.raises(InvalidMessage, match="is no reply key"):
+        requester.command({"type": "ping"}, "production", reply_to=reply_to)
+
+
+def test_more_targets_than_fit_into_a_frame(requester: Requester) -> None:
+    keys = [f"web{number:05}.some.example.org" for number in range(3000)]
+    with pytest.raises(InvalidMessage, match="3,000 targets do not fit into one command"):
+        requester.command({"type": "ping"}, keys)

@@ -251,6 +251,21 @@ async def test_whatever_a_handler_raises_is_an_error_output(
     assert len(b.acknowledged) == 2
 
 
+async def test_a_handler_that_cancels_itself_is_an_error(bench: MakeBench) -> None:
+    async def script(consumer: Scripted, message: Message) -> None:
+        if message.type == "bad":
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(0)
+        consumer.notify_success("fine")
+
+    b = bench(Scripted(script))
+    await b.process(b.delivery({"type": "bad"}), b.delivery({"type": "good"}))
+    assert [each["type"] for each in b.bodies] == ["error", "success"]
+    assert b.bodies[0]["error_class"] == "CancelledError"
+
+
 async def test_what_is_not_json_is_the_handlers_error(bench: MakeBench) -> None:
     async def script(consumer: Scripted, message: Message) -> None:
         consumer.notify({"type": "x", "value": object()})

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from typing import Any
 
 import pytest
 
@@ -133,6 +135,45 @@ def test_a_thread_waits_for_room() -> None:
     assert reserved.wait(5)
     thread.join(5)
     assert len(outbox) == 1
+
+
+def test_a_thread_that_claims_and_waits_while_outputs_are_confirmed_is_woken() -> None:
+    """It claims the last of the room after the confirm came in, and before it took the lock."""
+    outbox = Outbox(4, 10_000_000)
+    put(outbox, b"1")
+    outbox.take()
+    claims: list[int] = []
+
+    def work() -> None:
+        for number in (1, 2):
+            outbox.reserve(1, wait=True)
+            claims.append(number)
+
+    worker = threading.Thread(target=work, daemon=True)
+
+    class Slow:
+        """The outbox's lock, for which the confirming thread loses the race once."""
+
+        def __init__(self, lock: threading.Condition) -> None:
+            self.lock = lock
+
+        def __enter__(self) -> bool:
+            if threading.current_thread() is not worker and not worker.is_alive():
+                worker.start()
+                while not claims:
+                    time.sleep(0.001)
+            return self.lock.__enter__()
+
+        def __exit__(self, *error: Any) -> None:
+            self.lock.__exit__(*error)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.lock, name)
+
+    outbox._room = Slow(outbox._room)  # type: ignore[assignment]
+    outbox.confirm([1])
+    worker.join(5)
+    assert claims == [1, 2]
 
 
 def test_closing_lets_go_of_a_waiting_thread() -> None:

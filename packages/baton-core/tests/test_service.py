@@ -401,6 +401,25 @@ async def test_a_consumer_that_is_added_later_is_served_too(world: World) -> Non
     await _answers(world, monitor, "later")
 
 
+async def test_a_watcher_that_fails_does_not_wound_the_channel(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(state: State) -> None:
+        raise KeyError("a fault of the watcher")
+
+    service = await world.service()
+    service.watch(fail)
+    world.broker.disconnect()
+    await reach(lambda: service.channel.state, service.watch, Phase.DISCONNECTED)
+    await world.is_ready(service)
+    assert "A watcher of the state failed" in caplog.text
+
+
+async def test_a_command_is_remembered_for_as_long_as_it_may_come_again(world: World) -> None:
+    service = await world.service(prefetch=3000)
+    assert service.channel.managers[0]._remembered == 6000
+
+
 async def test_consumers_are_not_there_before_the_start() -> None:
     service = EchoService(Configuration(rabbit_url="memory://x"), SERVER)
     with pytest.raises(RuntimeError, match="not started"):
@@ -438,6 +457,27 @@ class TestMonitor:
         assert monitor.malformed == [b"\xff"]
         assert "The monitor failed at" in caplog.text
         await other.close()
+
+    async def test_goes_on_whatever_its_processing_raises(self, world: World) -> None:
+        class Odd(Collecting):
+            def process_message(self, message: Message) -> None:
+                super().process_message(message)
+                if message.get("of") == "cancel":
+                    raise asyncio.CancelledError
+
+            def process_malformed(self, raw: bytes, error: BatonError) -> None:
+                super().process_malformed(raw, error)
+                raise ValueError("odd")
+
+        monitor = Odd(world.configuration)
+        await monitor.start()
+        world.stops.append(monitor.stop)
+        await world.service()
+        await _answers(world, monitor)
+        world.broker.publish(Publication(1, "baton_echo_out", "", b"\xff", Envelope()))
+        world.send("cancel")
+        world.send("after")
+        await monitor.until(lambda: "after" in monitor.seen)
 
     async def test_by_default_it_logs(self, world: World, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)

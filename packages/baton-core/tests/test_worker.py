@@ -32,6 +32,25 @@ def test_a_mailbox_outlives_its_loop() -> None:
     mailbox.post(lambda: None)  # is lost, and raises nothing
 
 
+def test_a_worker_that_is_stopped_runs_nothing_more() -> None:
+    begun, gate = threading.Event(), threading.Event()
+    ran: list[int] = []
+
+    def run(job: int) -> None:
+        ran.append(job)
+        begun.set()
+        assert gate.wait(5)
+
+    worker = Worker[int]("test worker", run)
+    worker.submit([1, 2, 3])
+    assert begun.wait(5)
+    worker.stop()
+    gate.set()
+    worker._thread.join(5)
+    assert not worker._thread.is_alive()
+    assert ran == [1]
+
+
 def test_a_worker_runs_jobs_in_order_in_one_daemon_thread() -> None:
     ran: list[tuple[int, bool]] = []
     done = threading.Event()

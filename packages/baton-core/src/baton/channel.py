@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from baton.consumer_manager import ConsumerManager, Origin
+from baton.consumer_manager import REMEMBERED, ConsumerManager, Origin
 from baton.errors import BatonError, MessageTooLarge
 from baton.link import Link, Phase, State
 from baton.outbox import Outbox
@@ -93,6 +93,8 @@ class Channel:
             ),
             outbox=self._outbox,
             timeout=settings.handler_timeout,
+            # All that may be delivered again after a channel was lost.
+            remembered=max(REMEMBERED, 2 * settings.prefetch),
             flush=self._outbound.flush_soon,
             acknowledge=self._inbound.acknowledge_soon,
         )
@@ -130,7 +132,10 @@ class Channel:
         if state != self._state:
             self._state = state
             for callback in self._watchers:
-                callback(state)
+                try:
+                    callback(state)
+                except Exception:  # a watcher never wounds the channel
+                    logger.exception("A watcher of the state failed")
 
     def _wake_managers(self) -> None:
         for manager in self.managers:
@@ -259,8 +264,7 @@ class _PublishingLink(Link):
 
     def confirmed(self, numbers: Sequence[int]) -> None:
         self._outbox.confirm(numbers)
-        if not self._outbox:
-            self._drained.set()
+        self._look_if_drained()
 
     def refused(self, numbers: Sequence[int]) -> None:
         logger.warning("%s: the broker refused %d outputs, for now", self.name, len(numbers))
@@ -269,6 +273,7 @@ class _PublishingLink(Link):
     def channel_lost(self, error: BatonError) -> None:
         if isinstance(error, MessageTooLarge):
             self._outbox.discard(error.limit)
+            self._look_if_drained()
         super().channel_lost(error)
 
     def detached(self) -> None:
@@ -283,6 +288,10 @@ class _PublishingLink(Link):
         while self._outbox:
             self._drained.clear()
             await self._drained.wait()
+
+    def _look_if_drained(self) -> None:
+        if not self._outbox:
+            self._drained.set()
 
     def _send_again(self, numbers: Sequence[int]) -> None:
         self._outbox.again(numbers)

@@ -19,6 +19,7 @@ from baton.message import (
     WIRE_VERSION,
     Envelope,
     encode_body,
+    is_reply_key,
     new_id,
 )
 from baton.text import shorten
@@ -27,6 +28,9 @@ from baton.transports import Publication
 if TYPE_CHECKING:
     from baton.configuration import Configuration
     from baton.extension import Extension
+
+_TARGETS_LIMIT: Final = 64 * 1024
+"""Characters of all targets of a command: its headers have to fit into a frame of 128 KiB."""
 
 _KEY_LIMIT: Final = 255
 """Bytes of an AMQP short string."""
@@ -68,13 +72,22 @@ class Requester:
         that nobody listens on is told of, and each server does the command once.
 
         Raises InvalidMessage for a message without a string ``type``, or that is not JSON, for a
-        key that is none, and for an expiry that is none.
+        key that is none, for more keys than fit, and for an expiry or a reply key that is none.
         """
         targets = [keys] if isinstance(keys, str) else list(dict.fromkeys(keys))
         if not targets:
             raise InvalidMessage("A command needs a target: an environment, an fqdn, or *")
         for key in targets:
             _check_key(key)
+        if sum(len(key) for key in targets) > _TARGETS_LIMIT:
+            raise InvalidMessage(
+                f"{len(targets):,} targets do not fit into one command: send several, or name an "
+                "environment or an application"
+            )
+        if reply_to is not None and not is_reply_key(reply_to):
+            raise InvalidMessage(
+                f'"{shorten(reply_to)}" is no reply key: 1 to 64 of A-Z a-z 0-9 . _ - are allowed'
+            )
         expires = self.expires if expires is None else expires
         if not 0 < expires <= _EXPIRES_LIMIT:
             raise InvalidMessage(

@@ -122,9 +122,10 @@ class Consumer(Observable):
         except BaseException as error:  # noqa: BLE001  (SystemExit too)
             outcome.error = error
         if outcome.error is not None:
-            self._notify_failure(outcome.error)
+            self.notify_failure(outcome.error)
 
-    def _notify_failure(self, error: BaseException) -> None:
+    def notify_failure(self, error: BaseException) -> None:
+        """Notify that a command ended with *error*; never raises."""
         try:
             self.notify_error(type(error), shorten(str(error), ERROR_LIMIT))
         except Exception:  # its attributes raise, or the outbox is full

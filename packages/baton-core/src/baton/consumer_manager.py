@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REMEMBERED: Final = 1024
-"""Message ids that a consumer remembers, so as to run none twice."""
+"""Message ids that a consumer remembers at least, so as to run none twice."""
 _WORKER_WINDOW: Final = 32
 _TURN: Final = 0.005
 """Seconds that handlers which never wait may hold the event loop before it has a turn."""
@@ -76,8 +76,8 @@ class ConsumerManager:
     """Runs one consumer.
 
     *outbox* takes its outputs; *flush* is called when some are to be sent; *acknowledge* when
-    deliveries are done with. *timeout* is HANDLER_TIMEOUT in seconds. Everything but
-    :meth:`update` happens on the event loop.
+    deliveries are done with. *timeout* is HANDLER_TIMEOUT in seconds, *remembered* how many message
+    ids are known again. Everything but :meth:`update` happens on the event loop.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class ConsumerManager:
         outbox: Outbox,
         *,
         timeout: float,
+        remembered: int = REMEMBERED,
         flush: Callable[[], None],
         acknowledge: Callable[[Delivery], None],
     ) -> None:
@@ -96,6 +97,8 @@ class ConsumerManager:
         self._origin = origin
         self._outbox = outbox
         self._timeout = timeout
+        self._remembered = remembered
+        self._stopped = False
         self._flush = flush
         self._acknowledge = acknowledge
         self._buffer: deque[Delivery] = deque()
@@ -128,6 +131,7 @@ class ConsumerManager:
     def stop(self) -> None:
         """Give up what is running. An async handler is cancelled; a thread is left behind. May be
         called again."""
+        self._stopped = True
         for runner in self._runners:
             runner.cancel()
         if self._worker is not None:
@@ -189,8 +193,7 @@ class ConsumerManager:
                 command = self._begin(self._buffer.popleft())
                 if command is not None:
                     _current.set(command)
-                    outcome = await self.consumer.handle_message(command.delivery, self._timeout)
-                    self._finish(command, outcome)
+                    self._end(command, await self._handle(command))
                     _current.set(None)
                 if clock() - turn > _TURN:
                     await asyncio.sleep(0)
@@ -199,6 +202,20 @@ class ConsumerManager:
             self._wake.clear()
             await self._wake.wait()
             turn = clock()
+
+    async def _handle(self, command: Command) -> str:
+        try:
+            outcome = await self.consumer.handle_message(command.delivery, self._timeout)
+        except asyncio.CancelledError as error:
+            if self._stopped:
+                raise
+            # It was not us who cancelled this task: the handler did.
+            task = asyncio.current_task()
+            while task is not None and task.cancelling():
+                task.uncancel()
+            self.consumer.notify_failure(error)
+            outcome = Outcome(error)
+        return outcome.name
 
     async def _feed(self, worker: Worker[Command]) -> None:
         while True:
@@ -221,7 +238,7 @@ class ConsumerManager:
         _current.set(command)
         outcome = self.consumer.handle_message_blocking(command.delivery)
         _current.set(None)
-        mailbox.post(lambda: self._finish(command, outcome))
+        mailbox.post(lambda: self._end(command, outcome.name))
 
     def _begin(self, delivery: Delivery) -> Command | None:
         """The command to run for *delivery*; None if it is not to be run (any more)."""
@@ -250,16 +267,13 @@ class ConsumerManager:
         if message_id in self._seen:
             return True
         self._seen[message_id] = None
-        if len(self._seen) > REMEMBERED:
+        if len(self._seen) > self._remembered:
             self._seen.popitem(last=False)
         return False
 
     def _expire(self, command: Command) -> None:
         logger.warning("Dropped a command that had expired: %s", command.delivery.envelope)
         self._end(command, "expired")
-
-    def _finish(self, command: Command, outcome: Outcome) -> None:
-        self._end(command, outcome.name)
 
     def _end(self, command: Command, outcome: str) -> None:
         """Tell the requester that the command is finished: on its last output, if that is still

@@ -172,15 +172,24 @@ class _MonitoringLink(Link):
         while True:
             delivery = await self._buffer.get()
             try:
-                result = self._monitor.process_message(decode(delivery))
-                if inspect.isawaitable(result):
-                    await result
-            except InvalidMessage as error:
-                self._monitor.process_malformed(delivery.body, error)
-            except Exception:  # a monitor goes on
+                await self._process(delivery)
+            except (Exception, asyncio.CancelledError):  # a monitor goes on
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
                 logger.exception("The monitor failed at %s", shorten(repr(delivery.body)))
             if self.transport is not None:
                 self.transport.acknowledge([delivery])
+
+    async def _process(self, delivery: Delivery) -> None:
+        try:
+            message = decode(delivery)
+        except InvalidMessage as error:
+            self._monitor.process_malformed(delivery.body, error)
+            return
+        result = self._monitor.process_message(message)
+        if inspect.isawaitable(result):
+            await result
 
     async def _lock(self, transport: Transport) -> None:
         """Be the only one of this instance: hold an exclusive queue. (An exclusive consumer would

@@ -160,8 +160,9 @@ class Outbox:
     def _release(self, outputs: Sequence[Output]) -> None:
         if not outputs:
             return
-        was_open = self.open
         with self._room:
+            # In here: a worker thread may claim, and then wait, in between.
+            was_open = self.open
             self._count -= len(outputs)
             self._bytes -= sum(output.size for output in outputs)
             is_open = self.open

@@ -55,6 +55,7 @@ class Worker(Generic[Job]):
     def __init__(self, name: str, run: Callable[[Job], None]) -> None:
         self._run = run
         self._jobs: queue.SimpleQueue[Sequence[Job] | None] = queue.SimpleQueue()
+        self._stopped = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -63,10 +64,13 @@ class Worker(Generic[Job]):
         self._jobs.put(jobs)
 
     def stop(self) -> None:
-        """End the thread after the jobs that were submitted. Does not wait for it."""
+        """End the thread after the job that it is at. Does not wait for it."""
+        self._stopped = True
         self._jobs.put(None)
 
     def _work(self) -> None:
         while (jobs := self._jobs.get()) is not None:
             for job in jobs:
+                if self._stopped:
+                    return
                 self._run(job)

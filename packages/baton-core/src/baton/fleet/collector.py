@@ -171,7 +171,10 @@ class Collector(TransportListener):
 
     @property
     def silent(self) -> tuple[str, ...]:
-        """The targets that somebody listens on, and from which nothing has come."""
+        """The targets that somebody listens on, and from which nothing has come.
+
+        A server is known by the ``fqdn``, ``environment`` and ``app_names`` that it says.
+        """
         return tuple(
             key for key in self.targets if key not in self._heard and key not in self.unroutable
         )

@@ -31,6 +31,7 @@ from baton.errors import BatonError, BrokerUnavailable
 from baton.transports.base import Delivery, Publication, Topology, Transport, TransportListener
 from baton.transports.rabbitmq_errors import loss, refusal
 from baton.transports.rabbitmq_terms import envelope_of, properties_of
+from baton.transports.tolerant_reader import TolerantReader
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel
@@ -340,7 +341,7 @@ class _Socket(TransportFactory):
         self, url: URL, **kwargs: Any
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, self._writer = await self._factory.create(url, **kwargs)
-        return reader, self._writer
+        return TolerantReader(reader), self._writer
 
     def abort(self) -> None:
         """Close at once, without a word to the broker. Nothing happens if it is closed."""

@@ -1,0 +1,65 @@
+"""A reader that no message's properties can break.
+
+aiormq ends the connection at the first properties that it cannot decode: a timestamp in the year
+55840 is enough, and RabbitMQ passes on whatever it was sent. A queue that outlives its connection
+would deliver that message again and again, and nothing behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+from typing import Final
+
+from pamqp.header import ContentHeader
+
+logger = logging.getLogger(__name__)
+
+_FRAME: Final = struct.Struct(">BHI")
+"""Type, channel and size: AMQP 0-9-1, section 2.3.5."""
+
+_HEADER_FRAME: Final = 2
+_FIXED: Final = 12
+"""Bytes of a content header before its property flags: class, weight and body size."""
+
+
+class TolerantReader(asyncio.StreamReader):
+    """Reads frames from *reader*. Properties that cannot be decoded are taken for none; the body
+    is delivered as it is."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        super().__init__()
+        self._reader = reader
+        self._pending = b""
+
+    def at_eof(self) -> bool:
+        """Whether there is nothing more to read."""
+        return not self._pending and self._reader.at_eof()
+
+    async def readexactly(self, n: int) -> bytes:
+        """The next *n* bytes; *n* ends where a frame ends, or before."""
+        if not self._pending:
+            self._pending = await self._next_frame()
+        data, self._pending = self._pending[:n], self._pending[n:]
+        return data
+
+    async def _next_frame(self) -> bytes:
+        head = await self._reader.readexactly(_FRAME.size)
+        if head.startswith(b"AMQP"):  # no frame: the broker speaks another version
+            return head
+        kind, channel, size = _FRAME.unpack(head)
+        rest = await self._reader.readexactly(size + 1)
+        if kind == _HEADER_FRAME and not _is_decodable(rest[:-1]):
+            logger.warning("Took the properties of a message for none: they cannot be decoded")
+            bare = rest[:_FIXED] + b"\x00\x00"
+            return _FRAME.pack(kind, channel, len(bare)) + bare + rest[-1:]
+        return head + rest
+
+
+def _is_decodable(header: bytes) -> bool:
+    try:
+        ContentHeader().unmarshal(header)
+    except Exception:  # noqa: BLE001  (whatever pamqp raises: RecursionError too)
+        return False
+    return True
