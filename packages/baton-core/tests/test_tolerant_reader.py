@@ -44,7 +44,12 @@ async def read(data: bytes) -> list[object]:
 
 async def test_passes_on_what_can_be_decoded() -> None:
     sent = ContentHeader(0, 2, Basic.Properties(message_id="m", headers={"a": [1, {"b": None}]}))
-    frames: list[frame.FrameTypes] = [Heartbeat(), Basic.Deliver("tag", 1, False, "ex", "key"), sent, ContentBody(b"{}")]
+    frames: list[frame.FrameTypes] = [
+        Heartbeat(),
+        Basic.Deliver("tag", 1, False, "ex", "key"),
+        sent,
+        ContentBody(b"{}"),
+    ]
     data = b"".join(frame.marshal(each, 1) for each in frames)
     beat, _, header, body = await read(data)
     assert isinstance(beat, Heartbeat)
