@@ -274,6 +274,44 @@ async def test_an_unexpected_error_is_logged_and_does_not_end_it(
     assert "an unexpected error" in caplog.text
 
 
+async def test_a_cancellation_that_is_not_ours_does_not_end_it(
+    stage: Stage, link: MakeLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Cancelling(Scripted):
+        async def close(self) -> None:
+            await super().close()
+            raise asyncio.CancelledError  # as the future of a lost connection ends
+
+    stage.kinds = {"a:1": Cancelling, "b:2": Cancelling}
+    probe = link()
+    await probe.until_phase(Phase.READY)
+    probe.lost(BrokerUnavailable("reset by peer"))
+    await stage.until_opened(2)
+    await probe.until_phase(Phase.READY)
+    assert "an unexpected error" in caplog.text
+    stage.kinds = {}
+    for transport in stage.opened:
+        transport.__class__ = Scripted
+
+
+async def test_is_not_ready_while_a_lost_connection_is_being_closed(
+    stage: Stage, link: MakeLink
+) -> None:
+    closing = asyncio.Event()
+
+    class Slow(Scripted):
+        async def close(self) -> None:
+            closing.set()
+            await asyncio.Event().wait()
+
+    stage.kinds = {"a:1": Slow, "b:2": Slow}
+    probe = link(deadline=0.2)
+    await probe.until_phase(Phase.READY)
+    probe.lost(BrokerUnavailable("reset by peer"))
+    await asyncio.wait_for(closing.wait(), 5)
+    assert probe.state.phase is Phase.DISCONNECTED
+
+
 async def test_what_is_refused_by_authentication_is_retried_slowly(
     stage: Stage, link: MakeLink
 ) -> None:

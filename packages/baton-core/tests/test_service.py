@@ -62,6 +62,7 @@ class Collecting(Monitor):
         self.messages: list[Message] = []
         self.malformed: list[bytes] = []
         self.changed = asyncio.Event()
+        self.watchers: list[Callable[[State], None]] = []
 
     def process_message(self, message: Message) -> None:
         self.messages.append(message)
@@ -132,7 +133,7 @@ class World:
 
     async def monitor(self, instance: str | None = None, **settings: Any) -> Collecting:
         monitor = Collecting(self.configure(**settings), instance)
-        watchers: list[Callable[[State], None]] = []
+        watchers = monitor.watchers
         await monitor.start(lambda state: [each(state) for each in watchers])  # type: ignore[arg-type]
         self.stops.append(monitor.stop)
         await reach(lambda: monitor.state, watchers.append, Phase.READY)
@@ -457,6 +458,45 @@ class TestMonitor:
         assert monitor.malformed == [b"\xff"]
         assert "The monitor failed at" in caplog.text
         await other.close()
+
+    async def test_finishes_the_message_at_hand_when_it_stops(self, world: World) -> None:
+        begun, gate = asyncio.Event(), asyncio.Event()
+        finished: list[Any] = []
+
+        class Slow(Monitor):
+            extension = EXTENSION.name
+
+            async def process_message(self, message: Message) -> None:
+                begun.set()
+                await gate.wait()
+                finished.append(message["of"])
+
+        monitor = Slow(world.configuration)
+        await monitor.start()
+        await world.service()
+        await _answers_to(world, begun)
+        stopping = asyncio.ensure_future(monitor.stop())
+        await asyncio.sleep(0)
+        gate.set()
+        await asyncio.wait_for(stopping, 5)
+        assert finished == [1]
+
+    async def test_waits_for_its_own_old_lock(self, world: World) -> None:
+        monitor = await world.monitor("one", rabbit_heartbeat=60)
+        failed = asyncio.ensure_future(monitor.failed())
+        lock = Topology(queues=[Queue("baton-echo-monitor.one.lock")])
+        old = MemoryTransport(world.broker, TransportListener())
+        await old.open()
+        world.broker.disconnect()  # the old one, too; it comes back first, and holds the lock
+        await old.close()
+        await old.open()
+        await old.declare(lock)
+        await reach(lambda: monitor.state, monitor.watchers.append, Phase.DISCONNECTED)
+        assert not failed.done()
+        await old.close()
+        await world.service()
+        await _answers(world, monitor)
+        failed.cancel()
 
     async def test_goes_on_whatever_its_processing_raises(self, world: World) -> None:
         class Odd(Collecting):

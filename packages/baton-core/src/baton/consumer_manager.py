@@ -207,14 +207,13 @@ class ConsumerManager:
         try:
             outcome = await self.consumer.handle_message(command.delivery, self._timeout)
         except asyncio.CancelledError as error:
-            if self._stopped:
-                raise
-            # It was not us who cancelled this task: the handler did.
-            task = asyncio.current_task()
-            while task is not None and task.cancelling():
-                task.uncancel()
-            self.consumer.notify_failure(error)
-            outcome = Outcome(error)
+            if not self._stopped:
+                # The handler cancelled the task that it runs in: another one goes on.
+                self.consumer.notify_failure(error)
+                self._end(command, Outcome(error).name)
+                self._runners = [runner for runner in self._runners if not runner.done()]
+                self._runners.append(asyncio.get_running_loop().create_task(self._run()))
+            raise
         return outcome.name
 
     async def _feed(self, worker: Worker[Command]) -> None:

@@ -152,11 +152,14 @@ class Link(TransportListener):
             opened = time.monotonic()
             try:
                 await self._connect(endpoint)
-            except BatonError as error:
-                self._report(endpoint, error)
-                if isinstance(error, AuthenticationFailed | ConfigurationError):
-                    await asyncio.sleep(random.uniform(cap, cap * _AUTHENTICATION_FACTOR))
-            except Exception as error:
+            except (AuthenticationFailed, ConfigurationError):
+                await asyncio.sleep(random.uniform(cap, cap * _AUTHENTICATION_FACTOR))
+            except BatonError:
+                pass  # it was reported, and is tried again
+            except (Exception, asyncio.CancelledError) as error:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
                 # A fault of ours or of a library: whatever it is, a link goes on.
                 logger.exception("%s: an unexpected error", self.name)
                 self._report(endpoint, error)
@@ -172,6 +175,10 @@ class Link(TransportListener):
             await self._within(transport.open(), "connecting")
             self.transport = transport
             await self._serve(transport)
+        except BatonError as error:
+            # Before the transport is closed, which may take its time: it is not ready any more.
+            self._report(endpoint, error)
+            raise
         finally:
             self.transport = None
             self.detached()
@@ -249,7 +256,7 @@ class Link(TransportListener):
             self._become(Phase.CONNECTING)
         self._event.set()
 
-    def _report(self, endpoint: Endpoint | None, error: Exception) -> None:
+    def _report(self, endpoint: Endpoint | None, error: BaseException) -> None:
         """One line for each reason in an outage, and a reminder while it goes on."""
         reason = str(error) or type(error).__name__
         if endpoint is not None and str(endpoint) not in reason:

@@ -82,7 +82,8 @@ class Monitor:
         raise await self._link.failure
 
     async def stop(self) -> None:
-        """Finish the message at hand and disconnect. A durable queue stays, and collects."""
+        """Finish the message at hand, within the setting ``GRACE``, and disconnect. A durable
+        queue stays, and collects."""
         if self._link is not None:
             await self._link.stop()
 
@@ -112,9 +113,9 @@ class _MonitoringLink(Link):
         self._extension = extension
         self._queue = _queue(extension, monitor.instance, cluster=settings.cluster)
         self._connected_to: Transport | None = None
-        self._holds_lock = False
-        self._locked_until = 0.0
-        self._buffer: asyncio.Queue[Delivery] = asyncio.Queue()
+        self._held_lock = False
+        self._patience_ends: float | None = None
+        self._buffer: asyncio.Queue[Delivery | None] = asyncio.Queue()
         self._consuming = False
         self._runner: asyncio.Task[None] | None = None
 
@@ -124,9 +125,10 @@ class _MonitoringLink(Link):
 
     async def stop(self) -> None:
         if self._runner is not None:
-            self._runner.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._runner
+            self._forget_waiting()
+            self._buffer.put_nowait(None)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._runner, self._configuration.grace)
         await super().stop()
 
     async def establish(self, transport: Transport) -> None:
@@ -161,16 +163,15 @@ class _MonitoringLink(Link):
 
     def detached(self) -> None:
         self._consuming = False
-        if self._holds_lock:
-            self._holds_lock = False
-            patience = _LOCK_HEARTBEATS * self._configuration.rabbit_heartbeat
-            self._locked_until = time.monotonic() + patience
+        self._forget_waiting()
+
+    def _forget_waiting(self) -> None:
+        """What is not begun comes again, here or in the next process."""
         while not self._buffer.empty():
             self._buffer.get_nowait()
 
     async def _run(self) -> None:
-        while True:
-            delivery = await self._buffer.get()
+        while (delivery := await self._buffer.get()) is not None:
             try:
                 await self._process(delivery)
             except (Exception, asyncio.CancelledError):  # a monitor goes on
@@ -202,7 +203,7 @@ class _MonitoringLink(Link):
         try:
             await transport.declare(Topology(queues=(lock,)))
         except Locked:
-            if time.monotonic() >= self._locked_until and not self.failure.done():
+            if self._is_taken() and not self.failure.done():
                 self.failure.set_result(
                     InstanceTaken(
                         f'Another process is the monitor instance "{self._monitor.instance}" '
@@ -210,7 +211,17 @@ class _MonitoringLink(Link):
                     )
                 )
             raise
-        self._holds_lock = True
+        self._held_lock = True
+        self._patience_ends = None
+
+    def _is_taken(self) -> bool:
+        """Whether it is another who holds the lock, not an old connection of ours."""
+        if not self._held_lock:
+            return True
+        now = time.monotonic()
+        if self._patience_ends is None:
+            self._patience_ends = now + _LOCK_HEARTBEATS * self._configuration.rabbit_heartbeat
+        return now >= self._patience_ends
 
 
 def _queue(extension: Extension, instance: str | None, *, cluster: bool) -> Queue:

@@ -149,7 +149,8 @@ class RabbitTransport(Transport):
         for task in self._tasks:
             task.cancel()
         if self._acknowledgements is not None:
-            await self._acknowledgements.flush(wait=True)
+            with suppress(BatonError), self._translated():
+                await self._acknowledgements.flush(wait=True)
         if self._connection is not None:
             try:
                 with suppress(amqp.AMQPError, OSError, RuntimeError):
