@@ -481,6 +481,27 @@ class TestMonitor:
         await asyncio.wait_for(stopping, 5)
         assert finished == [1]
 
+    async def test_stops_though_the_connection_is_lost_meanwhile(self, world: World) -> None:
+        begun, gate = asyncio.Event(), asyncio.Event()
+
+        class Slow(Monitor):
+            extension = EXTENSION.name
+
+            async def process_message(self, message: Message) -> None:
+                begun.set()
+                await gate.wait()
+
+        monitor = Slow(world.configure(grace=60))
+        await monitor.start()
+        await world.service()
+        await _answers_to(world, begun)
+        stopping = asyncio.ensure_future(monitor.stop())
+        await asyncio.sleep(0)
+        world.broker.disconnect()
+        await asyncio.sleep(0.05)  # the loss is noticed
+        gate.set()
+        await asyncio.wait_for(stopping, 5)
+
     async def test_waits_for_its_own_old_lock(self, world: World) -> None:
         monitor = await world.monitor("one", rabbit_heartbeat=60)
         failed = asyncio.ensure_future(monitor.failed())

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
+
 from baton.worker import Mailbox, Worker
 
 
@@ -66,3 +68,21 @@ def test_a_worker_runs_jobs_in_order_in_one_daemon_thread() -> None:
     assert done.wait(5)
     worker.stop()
     assert ran == [(1, True), (2, True), (3, True), (4, True), (5, True)]
+
+
+async def test_a_report_that_fails_does_not_take_the_others_with_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    mailbox = Mailbox()
+    done = asyncio.Event()
+
+    def fail() -> None:
+        raise ValueError("bad report")
+
+    def post() -> None:
+        mailbox.post(fail)
+        mailbox.post(done.set)
+
+    await asyncio.to_thread(post)
+    await asyncio.wait_for(done.wait(), 5)
+    assert "A report from a thread failed" in caplog.text

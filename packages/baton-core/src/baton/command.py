@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from baton.extension import Extension
 
 _TARGETS_LIMIT: Final = 64 * 1024
-"""Characters of all targets of a command: its headers have to fit into a frame of 128 KiB."""
+"""Bytes of all targets of a command: its headers have to fit into a frame of 128 KiB."""
+
+_KEY_OVERHEAD: Final = 5
+"""Bytes of a string in an AMQP list beside its text."""
 
 _KEY_LIMIT: Final = 255
 """Bytes of an AMQP short string."""
@@ -79,7 +82,7 @@ class Requester:
             raise InvalidMessage("A command needs a target: an environment, an fqdn, or *")
         for key in targets:
             _check_key(key)
-        if sum(len(key) for key in targets) > _TARGETS_LIMIT:
+        if sum(len(key.encode()) + _KEY_OVERHEAD for key in targets) > _TARGETS_LIMIT:
             raise InvalidMessage(
                 f"{len(targets):,} targets do not fit into one command: send several, or name an "
                 "environment or an application"

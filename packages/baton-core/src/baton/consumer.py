@@ -128,7 +128,7 @@ class Consumer(Observable):
         """Notify that a command ended with *error*; never raises."""
         try:
             self.notify_error(type(error), shorten(str(error), ERROR_LIMIT))
-        except Exception:  # its attributes raise, or the outbox is full
+        except BaseException:
             logger.exception("The error of a command could not be published: %r", error)
 
 

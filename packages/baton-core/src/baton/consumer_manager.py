@@ -297,7 +297,7 @@ class ConsumerManager:
     def _end_body(self) -> bytes:
         try:
             return encode_body({**self.consumer.attributes, "type": END_TYPE})
-        except Exception:  # they raise, or are not JSON
+        except BaseException:
             logger.exception("The attributes of %s", self.consumer.consumer_name)
             return encode_body({**self.consumer.server.attributes, "type": END_TYPE})
 

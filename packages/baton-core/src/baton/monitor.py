@@ -9,7 +9,6 @@ import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from baton.consumer import decode
@@ -113,6 +112,7 @@ class _MonitoringLink(Link):
         self._extension = extension
         self._queue = _queue(extension, monitor.instance, cluster=settings.cluster)
         self._connected_to: Transport | None = None
+        self._stopping = False
         self._held_lock = False
         self._patience_ends: float | None = None
         self._buffer: asyncio.Queue[Delivery | None] = asyncio.Queue()
@@ -125,10 +125,10 @@ class _MonitoringLink(Link):
 
     async def stop(self) -> None:
         if self._runner is not None:
+            self._stopping = True
             self._forget_waiting()
-            self._buffer.put_nowait(None)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._runner, self._configuration.grace)
+            await asyncio.wait([self._runner], timeout=self._configuration.grace)
+            self._runner.cancel()
         await super().stop()
 
     async def establish(self, transport: Transport) -> None:
@@ -169,6 +169,8 @@ class _MonitoringLink(Link):
         """What is not begun comes again, here or in the next process."""
         while not self._buffer.empty():
             self._buffer.get_nowait()
+        if self._stopping:
+            self._buffer.put_nowait(None)
 
     async def _run(self) -> None:
         while (delivery := await self._buffer.get()) is not None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
+
+logger = logging.getLogger(__name__)
 
 Job = TypeVar("Job")
 
@@ -43,7 +46,10 @@ class Mailbox:
         with self._lock:
             reports, self._reports = self._reports, []
         for report in reports:
-            report()
+            try:
+                report()
+            except Exception:  # the others are delivered
+                logger.exception("A report from a thread failed")
 
 
 class Worker(Generic[Job]):

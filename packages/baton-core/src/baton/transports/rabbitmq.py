@@ -148,11 +148,11 @@ class RabbitTransport(Transport):
         self._closed = True
         for task in self._tasks:
             task.cancel()
-        if self._acknowledgements is not None:
-            with suppress(BatonError), self._translated():
-                await self._acknowledgements.flush(wait=True)
         if self._connection is not None:
             try:
+                if self._acknowledgements is not None:
+                    with suppress(BatonError), self._translated():
+                        await self._acknowledgements.flush(wait=True)
                 with suppress(amqp.AMQPError, OSError, RuntimeError):
                     await self._connection.close()
             finally:
@@ -242,9 +242,11 @@ class RabbitTransport(Transport):
             self._on_settled(publication.number, task)
 
     def _on_settled(self, number: int, task: asyncio.Task[Any]) -> None:
-        if task.cancelled() or self._closed:
+        if task.cancelled():
             return
-        error = task.exception()
+        error = task.exception()  # in any case, or asyncio complains of each
+        if self._closed:
+            return
         if error is None:
             if not self._settled:
                 asyncio.get_running_loop().call_soon(self._confirm)
@@ -264,6 +266,8 @@ class RabbitTransport(Transport):
             self._listener.cancelled(queue)
 
     def _on_channel_lost(self, _: object, error: BaseException | None) -> None:
+        if self._acknowledgements is not None:
+            self._acknowledgements.add([])  # its task looks, and ends with the channel
         if not self._closed:
             self._listener.channel_lost(self._translate(error))
 
