@@ -14,11 +14,13 @@ from brokers.broker import Broker
 from brokers.errors import CommandFailed, ManagementError, NoBroker, NotReady, Unsupported
 from brokers.management import Management
 from brokers.provide import run_broker
+from brokers.tls import Identity
 from brokers.vhost import Vhost, fresh_vhost
 
 __all__ = [
     "Broker",
     "CommandFailed",
+    "Identity",
     "Management",
     "ManagementError",
     "NoBroker",

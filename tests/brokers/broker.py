@@ -29,6 +29,7 @@ class Broker:
     password: str = "guest"
     management_scheme: str = "http"
     management_host: str | None = None
+    tls_port: int | None = None
 
     _paused: bool = field(default=False, init=False, repr=False)
     _down: bool = field(default=False, init=False, repr=False)

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
@@ -19,8 +20,10 @@ from brokers.errors import CommandFailed, NotReady, Unavailable
 from brokers.image import broker_image
 from brokers.ports import LOOPBACK, free_ports
 from brokers.processes import born
+from brokers.tls import Identity, enabled_plugins
 
-AMQP_PORT, MANAGEMENT_PORT = 5672, 15672
+AMQP_PORT, MANAGEMENT_PORT, TLS_PORT = 5672, 15672, 5671
+FOLDER = PurePosixPath("/etc/rabbitmq")
 USER = PASSWORD = "guest"
 STOP_TIMEOUT = 20
 LOG_LINES = 15
@@ -29,17 +32,18 @@ OWNER = "baton.test.owner"
 
 
 @contextmanager
-def container_broker() -> Iterator[Broker]:
+def container_broker(tls: Identity | None = None) -> Iterator[Broker]:
     """A broker in a container of its own, removed at the end. Raises Unavailable."""
     with docker_engine() as client:
         image = broker_image(client)
         _remove_orphans(client)
-        with _running(image) as container:
+        with _running(image, tls) as container:
             host = container.get_container_host_ip()
             broker = ContainerBroker(
                 host=LOOPBACK if host == "localhost" else host,
                 port=container.get_exposed_port(AMQP_PORT),
                 management_port=container.get_exposed_port(MANAGEMENT_PORT),
+                tls_port=None if tls is None else container.get_exposed_port(TLS_PORT),
                 user=USER,
                 password=PASSWORD,
                 container=container.get_wrapped_container(),
@@ -97,7 +101,7 @@ class ContainerBroker(Broker):
 class _RabbitMQ(RabbitMqContainer):
     """With ports that a restart keeps, and without the probe, which leaves sockets open."""
 
-    def __init__(self, image: str) -> None:
+    def __init__(self, image: str, tls: Identity | None) -> None:
         super().__init__(
             image,
             port=AMQP_PORT,
@@ -108,20 +112,31 @@ class _RabbitMQ(RabbitMqContainer):
             labels={OWNER: f"{socket.gethostname()} {os.getpid()} {born(os.getpid())}"},
         )
         local = self.get_docker_client().host() == "localhost"
-        for inside, outside in zip((AMQP_PORT, MANAGEMENT_PORT), free_ports(2), strict=True):
+        ports = [AMQP_PORT, MANAGEMENT_PORT]
+        if tls is not None:
+            ports.append(TLS_PORT)
+            self._encrypt(tls)
+        for inside, outside in zip(ports, free_ports(len(ports)), strict=True):
             # The engine's client takes an address too, which the annotation does not know.
             self.ports[str(inside)] = (LOOPBACK, outside) if local else outside  # type: ignore[assignment]
 
     def readiness_probe(self) -> bool:
         return True
 
+    def _encrypt(self, tls: Identity) -> None:
+        settings = tls.settings(FOLDER, str(TLS_PORT))
+        self.with_copy_into_container(settings.encode(), str(FOLDER / "conf.d" / "95-tls.conf"))
+        self.with_copy_into_container(enabled_plugins().encode(), str(FOLDER / "enabled_plugins"))
+        for content, path in tls.files(FOLDER):
+            self.with_copy_into_container(content, str(path))
+
 
 @contextmanager
-def _running(image: str) -> Iterator[_RabbitMQ]:
+def _running(image: str, tls: Identity | None) -> Iterator[_RabbitMQ]:
     # Its reaper would need another image; _remove_orphans does what it is for.
     if "TESTCONTAINERS_RYUK_DISABLED" not in os.environ:
         testcontainers_config.ryuk_disabled = True
-    container = _RabbitMQ(image)
+    container = _RabbitMQ(image, tls)
     client = container.get_docker_client()
     if client.get_connection_mode() is ConnectionMode.gateway_ip:
         # An engine within the container that we are in: its ports are on our own loopback.

@@ -16,6 +16,7 @@ from brokers.errors import CommandFailed, NotReady, Unavailable
 from brokers.image import SETTINGS
 from brokers.notice import notice
 from brokers.ports import LOOPBACK, free_ports
+from brokers.tls import Identity, enabled_plugins
 
 # Debian's script of this name in /usr/sbin changes the user and starts the system's own node.
 FOLDERS = ("/usr/lib/rabbitmq/bin", *os.environ.get("PATH", os.defpath).split(os.pathsep))
@@ -24,19 +25,22 @@ CONTROL_TIMEOUT = 90
 
 
 @contextmanager
-def node_broker() -> Iterator[Broker]:
+def node_broker(tls: Identity | None = None) -> Iterator[Broker]:
     """A private node with its own name, folder and ports. Raises Unavailable."""
     programs = Path(_find("rabbitmq-server")).parent
     with tempfile.TemporaryDirectory(prefix="baton-test-node-") as folder:
-        port, management_port, *others = free_ports(4)
+        port, management_port, tls_port, *others = free_ports(5)
         broker = NodeBroker(
             host=LOOPBACK,
             port=port,
             management_port=management_port,
+            tls_port=None if tls is None else tls_port,
             programs=programs,
             folder=Path(folder),
             environment=_prepare(Path(folder), port, management_port, *others),
         )
+        if tls is not None:
+            _encrypt(Path(folder), tls, tls_port)
         notice(f"Starting {programs / 'rabbitmq-server'} as a private node.")
         try:
             try:
@@ -156,3 +160,12 @@ management.tcp.port = {management_port}
         "RABBITMQ_NODENAME": "baton-test@localhost",
         "RABBITMQ_PID_FILE": str(folder / "node.pid"),
     }
+
+
+def _encrypt(folder: Path, tls: Identity, port: int) -> None:
+    """Add TLS to the configuration."""
+    with (folder / "rabbitmq.conf").open("a") as settings:
+        settings.write(tls.settings(folder, f"{LOOPBACK}:{port}"))
+    (folder / "enabled_plugins").write_text(enabled_plugins())
+    for content, path in tls.files(folder):
+        Path(path).write_bytes(content)

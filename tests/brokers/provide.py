@@ -10,28 +10,33 @@ from brokers.container import container_broker
 from brokers.errors import NoBroker, NotReady, Unavailable
 from brokers.node import node_broker
 from brokers.notice import notice
+from brokers.tls import Identity
 
 AMQP_URL = "BATON_TEST_AMQP_URL"
 MANAGEMENT_URL = "BATON_TEST_MANAGEMENT_URL"
 GIVEN_TIMEOUT = 10.0
 
-WAYS: tuple[tuple[str, Callable[[], AbstractContextManager[Broker]]], ...] = (
+WAYS: tuple[tuple[str, Callable[[Identity | None], AbstractContextManager[Broker]]], ...] = (
     ("a container", container_broker),
     ("a private node", node_broker),
 )
 
 
 @contextmanager
-def run_broker() -> Iterator[Broker]:
-    """A broker that is ready, ended at the end of the block. Raises NoBroker."""
-    if url := os.environ.get(AMQP_URL):
+def run_broker(tls: Identity | None = None) -> Iterator[Broker]:
+    """A broker that is ready, ended at the end of the block. Raises NoBroker.
+
+    With *tls* it has a port for TLS as well, and never is the one that somebody else runs.
+    """
+    url = os.environ.get(AMQP_URL)
+    if url and tls is None:
         yield _given(url, os.environ.get(MANAGEMENT_URL))
         return
     tried = []
     for name, way in WAYS:
         with ExitStack() as stack:
             try:
-                broker = stack.enter_context(way())
+                broker = stack.enter_context(way(tls))
             except Unavailable as error:
                 notice(f"The broker cannot be {name}: {error}")
                 tried.append((name, str(error)))

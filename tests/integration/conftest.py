@@ -5,10 +5,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import trustme
 
-from brokers import Broker, NoBroker, Vhost, fresh_vhost, run_broker
+from brokers import Broker, Identity, NoBroker, Vhost, fresh_vhost, run_broker
+from integration.authority import identity
 
 BROKER = pytest.StashKey[Broker | NoBroker]()
+TLS_BROKER = pytest.StashKey[Broker | NoBroker]()
+AUTHORITY = pytest.StashKey[trustme.CA]()
 FOLDER = Path(__file__).parent
 
 
@@ -20,26 +24,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Start the broker before the first test, outside of its timeout and its captured output."""
+    """Start the broker before the first test that needs it, outside of its timeout and its
+    captured output."""
     config = item.config
     if FOLDER in item.path.parents and BROKER not in config.stash:
-        stack = ExitStack()
-        # After everything else: on Ctrl-C, fixtures are torn down later than tests.
-        config.add_cleanup(stack.close)
-        try:
-            config.stash[BROKER] = stack.enter_context(run_broker())
-        except NoBroker as error:
-            config.stash[BROKER] = error
+        config.stash[BROKER] = _start(config)
+    if "tls_rabbitmq" in getattr(item, "fixturenames", ()) and TLS_BROKER not in config.stash:
+        config.stash[AUTHORITY] = trustme.CA()
+        config.stash[TLS_BROKER] = _start(config, identity(config.stash[AUTHORITY]))
     return (yield)
 
 
 @pytest.fixture(scope="session")
 def rabbitmq(pytestconfig: pytest.Config) -> Broker:
     """The broker. A test that stops or freezes it need not mend it: ``vhost`` does."""
-    broker = pytestconfig.stash[BROKER]
-    if isinstance(broker, NoBroker):
-        pytest.fail(str(broker), pytrace=False)
-    return broker
+    return _started(pytestconfig.stash[BROKER])
+
+
+@pytest.fixture(scope="session")
+def tls_rabbitmq(pytestconfig: pytest.Config) -> Broker:
+    """Another broker, that has a port for TLS and takes users from certificates."""
+    return _started(pytestconfig.stash[TLS_BROKER])
+
+
+@pytest.fixture(scope="session")
+def ca(tls_rabbitmq: Broker, pytestconfig: pytest.Config) -> trustme.CA:
+    """Who issued its certificate, and whose certificates it takes."""
+    return pytestconfig.stash[AUTHORITY]
 
 
 @pytest.fixture
@@ -47,3 +58,19 @@ def vhost(rabbitmq: Broker, request: pytest.FixtureRequest) -> Iterator[Vhost]:
     """A virtual host that no other test uses."""
     with fresh_vhost(rabbitmq, request.node.name) as vhost:
         yield vhost
+
+
+def _start(config: pytest.Config, tls: Identity | None = None) -> Broker | NoBroker:
+    stack = ExitStack()
+    # After everything else: on Ctrl-C, fixtures are torn down later than tests.
+    config.add_cleanup(stack.close)
+    try:
+        return stack.enter_context(run_broker(tls))
+    except NoBroker as error:
+        return error
+
+
+def _started(broker: Broker | NoBroker) -> Broker:
+    if isinstance(broker, NoBroker):
+        pytest.fail(str(broker), pytrace=False)
+    return broker

@@ -95,6 +95,15 @@ MQ1 = {**LOCAL, "rabbit_host": (Endpoint("mq1"),)}
             },
         ),
         (
+            "amqps://mq1?auth_mechanism=external&server_name_indication=mq&verify=verify_peer",
+            {
+                **MQ1,
+                "rabbit_scheme": "amqps",
+                "rabbit_auth": "external",
+                "rabbit_tls_server_name": "mq",
+            },
+        ),
+        (
             "memory://",
             {"rabbit_scheme": "memory", "rabbit_port": None, "rabbit_host": (Endpoint("memory"),)},
         ),
@@ -130,8 +139,9 @@ MALFORMED = {
     f"amqp://baton:{SECRET}@mq1/a/b": "/ \\? # @ are escaped",
     f"amqp://baton:{SECRET}@mq1/#x": "/ \\? # @ are escaped",
     f"amqp://baton:x?{SECRET}": "has no valid host|unknown parameter",
-    f"amqp://mq1?{SECRET}=1": "unknown parameter: heartbeat, cacertfile, certfile, keyfile",
+    f"amqp://mq1?{SECRET}=1": "unknown parameter: heartbeat, cacertfile, .*, verify are",
     f"amqp://baton:{SECRET}@mq1?connection_timeout=1": "unknown parameter",
+    f"amqps://baton:{SECRET}@mq1?verify=verify_none": "verify=verify_peer or none: .* always",
 }
 
 

@@ -70,6 +70,25 @@ def test_a_refusal_is_followed_by_the_longest_pause() -> None:
     assert pause(hosts) == 3.0
 
 
+@pytest.mark.usefixtures("longest_jitter")
+def test_when_each_refuses_the_longest_pause_follows() -> None:
+    hosts = Hosts([A, B], 3.0)
+    assert hosts.failed("expired", refused=True) is False
+    assert hosts.not_before < time.monotonic()
+    assert hosts.failed("expired", refused=True) is True
+    assert hosts.all_refuse
+    assert pause(hosts) == 3.0
+
+
+@pytest.mark.usefixtures("longest_jitter")
+def test_when_some_refuse_the_pause_is_short() -> None:
+    hosts = Hosts([A, B], 3.0)
+    for refused in (True, False):
+        hosts.failed("", refused=refused)
+    assert not hosts.all_refuse
+    assert pause(hosts) == 0.1
+
+
 def test_the_jitter_is_full() -> None:
     pauses = []
     for _ in range(200):

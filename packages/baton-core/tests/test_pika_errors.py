@@ -17,6 +17,7 @@ from pika.adapters.utils.connection_workflow import (
 )
 from pika.exceptions import (
     AMQPConnectionError,
+    AuthenticationError,
     ConnectionClosedByBroker,
     IncompatibleProtocolError,
     ProbableAccessDeniedError,
@@ -24,11 +25,24 @@ from pika.exceptions import (
     StreamLostError,
 )
 
-from baton.errors import BrokerError, MessageTooLarge, NotPermitted, PublishTimeout, Unroutable
+from baton.broker_url import Endpoint
+from baton.configuration import Configuration
+from baton.errors import (
+    AuthenticationFailed,
+    BrokerError,
+    BrokerUnavailable,
+    CertificateRefused,
+    MessageTooLarge,
+    NotPermitted,
+    PublishTimeout,
+    Unroutable,
+)
 from baton.message import Envelope
 from baton.transports import Publication
 from baton.transports.pending import Batch, Pending
-from baton.transports.pika_errors import is_authentication, is_loss, reason, sort_out
+from baton.transports.pika_errors import is_authentication, is_loss, reason, sort_out, unreachable
+
+ENDPOINT = Endpoint("mq1.example.org", 5671)
 
 
 def refused_at_login(code: int, text: str) -> BaseException:
@@ -52,10 +66,18 @@ SHUT_DOWN = ConnectionClosedByBroker(320, "CONNECTION_FORCED - broker forced con
 LOST_AT_LOGIN = ProbableAuthenticationError(repr(StreamLostError("Transport indicated EOF")))
 
 
-def not_accepted() -> BaseException:
+def not_trusted() -> BaseException:
     cause = ssl.SSLCertVerificationError(1, "certificate verify failed")
-    cause.verify_message = "self-signed certificate"
+    cause.verify_code, cause.verify_message = 18, "self-signed certificate"
     error: BaseException = AMQPConnectionWorkflowFailed([AMQPConnectorTransportSetupError(cause)])
+    return error
+
+
+def alert(name: str) -> BaseException:
+    """What pika makes of what comes in TLS after the handshake."""
+    error: BaseException = IncompatibleProtocolError(
+        f"StreamLostError: (\"Stream connection lost: SSLError(1, '[SSL: {name}] …')\",)"
+    )
     return error
 
 
@@ -65,7 +87,6 @@ def not_accepted() -> BaseException:
         (REFUSED, "connection refused"),
         (UNKNOWN_HOST, "unknown host"),
         (TIMED_OUT, "no answer"),
-        (not_accepted(), "its certificate was not accepted: self-signed certificate"),
         (SHUT_DOWN, "CONNECTION_FORCED - broker forced connection closure"),
         (
             refused_at_login(530, "NOT_ALLOWED - vhost x not found"),
@@ -76,13 +97,6 @@ def not_accepted() -> BaseException:
             IncompatibleProtocolError(repr(StreamLostError("Transport indicated EOF"))),
             "the connection was closed during the handshake",
         ),
-        (
-            IncompatibleProtocolError(
-                "StreamLostError: (\"Stream connection lost: SSLError(1, '[SSL: "
-                "TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert')\",)"
-            ),
-            "TLS failed: tlsv13 alert certificate required",
-        ),
         (StreamLostError("Transport indicated EOF"), "Transport indicated EOF"),
         (OSError(113, "No route to host"), "no route to host"),
         (RuntimeError(), "RuntimeError"),
@@ -90,6 +104,58 @@ def not_accepted() -> BaseException:
 )
 def test_says_why_in_a_few_words(error: BaseException, words: str) -> None:
     assert reason(error) == words
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (
+            refused_at_login(403, "ACCESS_REFUSED - Login was refused"),
+            AuthenticationFailed,
+            'mq1.example.org:5671 refused the user "guest": wrong user or password',
+        ),
+        (
+            refused_at_login(530, "NOT_ALLOWED - vhost / not found"),
+            AuthenticationFailed,
+            (
+                'mq1.example.org:5671 refused the vhost "/" to the user "guest": '
+                "it does not exist, or the user has no permission there"
+            ),
+        ),
+        (
+            AuthenticationError("PLAIN"),
+            AuthenticationFailed,
+            (
+                "mq1.example.org:5671 takes no password: set RABBIT_AUTH: external, "
+                "or allow PLAIN in auth_mechanisms on the broker"
+            ),
+        ),
+        (
+            not_trusted(),
+            CertificateRefused,
+            "its certificate is self-signed: put it into RABBIT_TLS_CA_FILE to trust it",
+        ),
+        (
+            alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+            CertificateRefused,
+            (
+                "it wants a certificate of the client: set RABBIT_TLS_CERT_FILE and "
+                "RABBIT_TLS_KEY_FILE"
+            ),
+        ),
+        (
+            alert("UNEXPECTED_EOF_WHILE_READING"),
+            BrokerUnavailable,
+            "the broker closed the connection",
+        ),
+        (REFUSED, BrokerUnavailable, "connection refused"),
+    ],
+)
+def test_says_why_a_host_cannot_be_reached(
+    error: BaseException, kind: type[BrokerUnavailable], words: str
+) -> None:
+    found = unreachable(error, ENDPOINT, Configuration(rabbit_scheme="amqps"))
+    assert (type(found), str(found)) == (kind, words)
 
 
 @pytest.mark.parametrize(

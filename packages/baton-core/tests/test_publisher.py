@@ -299,7 +299,7 @@ def test_a_host_that_does_not_speak_tls(broker: FakeBroker, make_publisher: Open
     publisher = make_publisher(f"127.0.0.1:{broker.port}", rabbit_scheme="amqps")
     (outcome,) = publisher.publish([ping()], ENOUGH)
     assert isinstance(outcome, BrokerUnavailable)
-    assert "(TLS failed: " in str(outcome)
+    assert "(it does not speak TLS on this port: " in str(outcome)
 
 
 def test_a_host_that_accepts_and_says_nothing(make_publisher: OpenPublisher) -> None:
@@ -438,12 +438,11 @@ def test_a_refused_login_is_said_at_once(
     assert time.monotonic() - started < ENOUGH / 4
     assert isinstance(outcome, AuthenticationFailed)
     assert str(outcome) == (
-        f'user "guest" was refused by 127.0.0.1:{broker.port}; wrong password or no access to '
-        'vhost "/" (ACCESS_REFUSED - Login was refused)'
+        f'127.0.0.1:{broker.port} refused the user "guest": wrong user or password'
     )
     assert broker.credentials == [b"\0guest\0my-secret"]
     assert "my-secret" not in caplog.text
-    assert [r.levelname for r in caplog.records if r.name.startswith("baton")] == ["WARNING"]
+    assert [r.levelname for r in caplog.records if r.name.startswith("baton")] == ["INFO"]
 
 
 def test_a_refusal_is_forgotten_once_something_else_is_wrong(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import pytest
 from aiormq import exceptions as amqp
@@ -13,6 +14,7 @@ from baton.errors import (
     AuthenticationFailed,
     BatonError,
     BrokerUnavailable,
+    CertificateRefused,
     FlagMismatch,
     Locked,
     MessageTooLarge,
@@ -21,6 +23,7 @@ from baton.errors import (
     TopologyError,
 )
 from baton.transports.rabbitmq_errors import loss, refusal
+from baton.transports.refusals import SpeaksTLS
 
 ENDPOINT = Endpoint("mq1.example.org", 5672)
 
@@ -113,6 +116,7 @@ def test_a_loss(error: BaseException | None, reason: str) -> None:
     [
         (amqp.ProbableAuthenticationError("ACCESS_REFUSED"), "wrong user or password"),
         (amqp.InvalidFrameError("Expected one of ['Connection.OpenOk'], got <…>"), 'vhost "/"'),
+        (amqp.AuthenticationError("EXTERNAL", ["PLAIN", "EXTERNAL"]), "takes no password"),
     ],
 )
 def test_who_was_not_let_in(error: Exception, says: str) -> None:
@@ -120,3 +124,37 @@ def test_who_was_not_let_in(error: Exception, says: str) -> None:
     assert type(found) is AuthenticationFailed
     assert says in str(found)
     assert "s3cret" not in str(found)
+
+
+def not_trusted() -> ssl.SSLError:
+    error = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] expired")
+    error.verify_code = 10
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (
+            caused(not_trusted()),
+            CertificateRefused,
+            "its certificate has expired: renew it on the broker",
+        ),
+        (
+            caused(ssl.SSLEOFError(8, "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred")),
+            BrokerUnavailable,
+            "the broker closed the connection",
+        ),
+        (
+            caused(SpeaksTLS()),
+            BrokerUnavailable,
+            (
+                "it speaks TLS on this port: RABBIT_SCHEME should be amqps, "
+                "or RABBIT_PORT the port without TLS, usually 5672"
+            ),
+        ),
+    ],
+)
+def test_a_failure_of_tls(error: Exception, kind: type[BrokerUnavailable], says: str) -> None:
+    found = loss(error, ENDPOINT, Configuration())
+    assert (type(found), str(found)) == (kind, f"mq1.example.org:5672 ({says})")

@@ -10,6 +10,7 @@ from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 from pamqp.heartbeat import Heartbeat
 
+from baton.transports.refusals import SpeaksTLS
 from baton.transports.tolerant_reader import TolerantReader
 
 TIMESTAMP_FLAG = 1 << 6
@@ -97,3 +98,8 @@ async def test_the_end_within_a_frame_is_told() -> None:
     source.feed_eof()
     with pytest.raises(asyncio.IncompleteReadError):
         await TolerantReader(source).readexactly(1)
+
+
+async def test_an_answer_in_tls_is_no_frame() -> None:
+    with pytest.raises(SpeaksTLS):
+        await read(b"\x15\x03\x03\x00\x02\x02\x0a")

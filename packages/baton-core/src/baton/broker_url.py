@@ -91,10 +91,22 @@ def _query(query: str) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for item in filter(None, query.split("&")):
         name, _, value = item.partition("=")
+        if name == "verify":
+            _check_verify(value)
+            continue
         if name not in _QUERY_KEYS:
-            raise ValueError(f"has an unknown parameter: {', '.join(_QUERY_KEYS)} are allowed")
+            allowed = ", ".join([*_QUERY_KEYS, "verify"])
+            raise ValueError(f"has an unknown parameter: {allowed} are allowed")
         settings[_QUERY_KEYS[name]] = unquote(value)
     return settings
+
+
+def _check_verify(value: str) -> None:
+    if value != "verify_peer":
+        raise ValueError(
+            "should have verify=verify_peer or none: a broker's certificate is always verified; "
+            "cacertfile names whom to trust, server_name_indication for which host it is"
+        )
 
 
 _QUERY_KEYS: Final = {
@@ -102,4 +114,6 @@ _QUERY_KEYS: Final = {
     "cacertfile": "rabbit_tls_ca_file",
     "certfile": "rabbit_tls_cert_file",
     "keyfile": "rabbit_tls_key_file",
+    "server_name_indication": "rabbit_tls_server_name",
+    "auth_mechanism": "rabbit_auth",
 }

@@ -10,6 +10,7 @@
     │   └── MessageTooLarge          longer than the broker takes
     ├── HandlerTimeout               process_message ran longer than HANDLER_TIMEOUT
     ├── InstanceTaken                another process is this monitor instance
+    ├── AlreadyRunning               another process holds the PID file
     ├── OutboxFull                   more outputs wait for the broker than may
     ├── PublishError                 a command was not, or perhaps not, published
     │   ├── Unroutable               no queue takes that key
@@ -18,6 +19,7 @@
     └── BrokerError
         ├── BrokerUnavailable        no broker could be reached, or the connection was lost
         │   └── AuthenticationFailed user, password or certificate was refused
+        │       └── CertificateRefused  its certificate by us, or ours by the broker
         └── TopologyError            the broker refused something that was declared or used
             ├── NotFound             an exchange or a queue does not exist
             ├── NotPermitted         the user lacks a permission
@@ -28,6 +30,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from baton.text import shorten
 
@@ -74,6 +77,14 @@ class HandlerTimeout(BatonError):
 
 class InstanceTaken(BatonError):
     """Another process is this monitor instance already."""
+
+
+class AlreadyRunning(BatonError):
+    """Another process holds the PID file; ``pid`` is its number, None if it wrote none."""
+
+    def __init__(self, pid: int | None, path: Path) -> None:
+        super().__init__(f"It runs already, as process {pid or '?'} (PID_FILE {path})")
+        self.pid = pid
 
 
 class OutboxFull(BatonError):
@@ -135,6 +146,13 @@ class BrokerUnavailable(BrokerError):
 
 class AuthenticationFailed(BrokerUnavailable):
     """The broker refused the user, the password, the certificate or the virtual host."""
+
+
+class CertificateRefused(AuthenticationFailed):
+    """The broker's certificate is not to be trusted, or the broker refused ours.
+
+    It may be this host's certificate alone: another host of the pool may do.
+    """
 
 
 class TopologyError(BrokerError):

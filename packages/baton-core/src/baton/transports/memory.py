@@ -49,6 +49,11 @@ def memory_broker(name: str = "memory") -> MemoryBroker:
     return _brokers.setdefault(name, MemoryBroker())
 
 
+def forget_memory_broker(name: str) -> None:
+    """Have ``memory://<name>`` mean a new broker at its next use."""
+    _brokers.pop(name, None)
+
+
 @dataclass(slots=True)
 class _Stored:
     routing_key: str

@@ -8,15 +8,35 @@ from __future__ import annotations
 
 import re
 import socket
-import ssl
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pika.exceptions import ConnectionClosedByBroker, ConnectionOpenAborted
+from pika.exceptions import (
+    AuthenticationError,
+    ConnectionClosedByBroker,
+    ConnectionOpenAborted,
+    IncompatibleProtocolError,
+)
 
-from baton.errors import BrokerError, MessageTooLarge, NotPermitted, Unroutable
+from baton.errors import (
+    BrokerError,
+    BrokerUnavailable,
+    MessageTooLarge,
+    NotPermitted,
+    Unroutable,
+)
 from baton.transports.base import Publication
 from baton.transports.pending import Pending
+from baton.transports.refusals import (
+    login_refused,
+    mechanism_missing,
+    tls_failure,
+    vhost_refused,
+)
+
+if TYPE_CHECKING:
+    from baton.broker_url import Endpoint
+    from baton.configuration import Configuration
 
 NOT_FOUND: Final = 404
 ACCESS_REFUSED: Final = 403
@@ -25,7 +45,6 @@ _LOSSES: Final = frozenset({320, 541})
 """CONNECTION_FORCED and INTERNAL_ERROR: it is the broker that fails, not what it was sent."""
 
 _CLOSED = re.compile(r"ConnectionClosedByBroker: \((\d+)\) (['\"])(.*)\2")
-_TLS = re.compile(r"\[SSL: (\w+)\]")
 _EXCHANGE = re.compile(r"exchange '(.+)' in vhost '")
 _USER_ID = re.compile(r"user_id property set to '(.*)' but authenticated user was '(.*)'")
 _SIZE = re.compile(r"message size (\d+) .*max size (\d+)")
@@ -61,27 +80,43 @@ def is_authentication(error: BaseException) -> bool:
     return code == ACCESS_REFUSED or (code == NOT_ALLOWED and "limit" not in text)
 
 
+def unreachable(
+    error: BaseException, endpoint: Endpoint, configuration: Configuration
+) -> BrokerUnavailable:
+    """Why a connection to *endpoint* could not be made. AuthenticationFailed names *endpoint*; any
+    other text, CertificateRefused's too, is to stand in parentheses behind it."""
+    if isinstance(error, AuthenticationError):
+        return mechanism_missing(endpoint, configuration)
+    if is_authentication(error):
+        said = broker_said(error)
+        by_name = said is not None and said[0] == ACCESS_REFUSED
+        return (login_refused if by_name else vhost_refused)(endpoint, configuration)
+    return loss(error, endpoint, configuration)
+
+
+def loss(
+    error: BaseException, endpoint: Endpoint, configuration: Configuration
+) -> BrokerUnavailable:
+    """Why a connection was lost, in a text to stand in parentheses behind *endpoint*."""
+    failure = tls_failure(list(_causes(error)), endpoint, configuration)
+    return failure or BrokerUnavailable(reason(error))
+
+
 def reason(error: BaseException) -> str:
-    """Why a connection could not be made or was lost, in a few words."""
+    """Why a connection could not be made or was lost, in a few words, if not for TLS."""
     said = broker_said(error)
     if said is not None:
         return said[1]
     causes = list(_causes(error))
     for cause in causes:
         match cause:
-            case ssl.SSLCertVerificationError():
-                return f"its certificate was not accepted: {cause.verify_message}"
             case socket.gaierror():
                 return "unknown host"
             case TimeoutError() | ConnectionOpenAborted():
                 return "no answer"
-            case OSError() if not isinstance(cause, ssl.SSLError):
+            case OSError():
                 return (cause.strerror or str(cause)).lower()
-    # With TLS 1.3 a broker says only after the handshake that it wants a certificate: pika holds
-    # that in a text, as it does every loss.
-    if match := _TLS.search(repr(causes[-1])):
-        return f"TLS failed: {match[1].replace('_', ' ').lower()}"
-    if type(error).__name__ == "IncompatibleProtocolError":
+    if isinstance(error, IncompatibleProtocolError):
         return "the connection was closed during the handshake"
     return " ".join(str(causes[-1]).split()) or type(causes[-1]).__name__
 

@@ -16,7 +16,6 @@ from pika.exceptions import ChannelClosedByBroker
 from pika.spec import Basic
 
 from baton.errors import (
-    AuthenticationFailed,
     BrokerError,
     BrokerUnavailable,
     MessageError,
@@ -24,8 +23,9 @@ from baton.errors import (
 )
 from baton.text import shorten
 from baton.transports.pending import Pending
-from baton.transports.pika_errors import broker_said, is_authentication, is_loss, reason, sort_out
+from baton.transports.pika_errors import broker_said, is_loss, loss, sort_out, unreachable
 from baton.transports.pika_terms import connection_parameters, properties_of
+from baton.transports.refusals import ALERT, SpeaksTLS
 
 if TYPE_CHECKING:
     from baton.broker_url import Endpoint
@@ -64,6 +64,20 @@ class SessionOwner(Protocol):
         call. Before it what was in flight was requeued."""
 
 
+class _Connection(SelectConnection):  # type: ignore[misc]  # pika has no types
+    """One that knows an answer in TLS, which pika takes for the beginning of a frame."""
+
+    _was_answered = False
+
+    def _on_data_available(self, data_in: bytes) -> None:
+        # pika has no public place for it. Should it go, only the words for it go with it.
+        is_first, self._was_answered = not self._was_answered, True
+        if is_first and data_in.startswith(ALERT):
+            self._terminate_stream(SpeaksTLS())
+        else:
+            super()._on_data_available(data_in)
+
+
 class PikaSession:
     """A connection with one channel, in confirm mode.
 
@@ -84,8 +98,7 @@ class PikaSession:
         self.blocked: str | None = None
         self.is_open = False
         self._name = name
-        self._user = configuration.rabbit_user
-        self._vhost = configuration.rabbit_vhost
+        self._configuration = configuration
         self._deadline = configuration.deadline
         self._patience = patience
         self._loop = loop
@@ -100,7 +113,7 @@ class PikaSession:
         self._watching = False
         self._closing = False
         self._lost_because: str | None = None
-        self._connection = SelectConnection(
+        self._connection = _Connection(
             connection_parameters(configuration, endpoint, name, patience),
             on_open_callback=self._on_connection_open,
             on_open_error_callback=self._on_open_error,
@@ -172,15 +185,10 @@ class PikaSession:
         self._loop.remove_timeout(self._timer)
         if self._closing:
             self._owner.lost(None)
-        elif is_authentication(error):
-            self._owner.unreachable(
-                AuthenticationFailed(
-                    f'user "{self._user}" was refused by {self.endpoint}; wrong password or no '
-                    f'access to vhost "{self._vhost}" ({reason(error)})'
-                )
-            )
+        elif self._lost_because is not None:
+            self._owner.unreachable(BrokerUnavailable(self._lost_because))
         else:
-            self._owner.unreachable(BrokerUnavailable(self._lost_because or reason(error)))
+            self._owner.unreachable(unreachable(error, self.endpoint, self._configuration))
 
     # Sending
 
@@ -301,7 +309,8 @@ class PikaSession:
         else:
             again = self.abandon()
         self._owner.requeue(again)
-        self._owner.lost(None if self._closing else self._lost_because or reason(error))
+        because = self._lost_because or str(loss(error, self.endpoint, self._configuration))
+        self._owner.lost(None if self._closing else because)
 
     def _take_in_flight(self) -> list[Pending]:
         in_flight = list(self._in_flight.values())

@@ -6,9 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from pika import BasicProperties, ConnectionParameters, PlainCredentials, SSLOptions
+from pika.credentials import ExternalCredentials
 
 from baton.message import Envelope
-from baton.transports.tls import client_context
+from baton.transports.tls import client_context, server_name
 
 if TYPE_CHECKING:
     from baton.broker_url import Endpoint
@@ -22,20 +23,28 @@ def connection_parameters(
 
     The password and the TLS files are read anew. Raises ConfigurationError if one cannot be.
     """
-    tls = SSLOptions(client_context(configuration), endpoint.host) if configuration.tls else None
+    tls = None
+    if configuration.tls:
+        tls = SSLOptions(client_context(configuration), server_name(configuration, endpoint))
     return ConnectionParameters(
         host=endpoint.host,
         port=endpoint.port,
         virtual_host=configuration.rabbit_vhost,
-        credentials=PlainCredentials(
-            configuration.rabbit_user, configuration.read_password(), erase_on_connect=True
-        ),
+        credentials=_credentials(configuration),
         heartbeat=configuration.rabbit_heartbeat,
         ssl_options=tls,
         client_properties={"connection_name": name},
         # A host may have several addresses, tried in turn: half of the time for each of them.
         socket_timeout=patience / 2,
         stack_timeout=patience,
+    )
+
+
+def _credentials(configuration: Configuration) -> PlainCredentials | ExternalCredentials:
+    if configuration.rabbit_auth == "external":
+        return ExternalCredentials()
+    return PlainCredentials(
+        configuration.rabbit_user, configuration.read_password(), erase_on_connect=True
     )
 
 

@@ -15,6 +15,7 @@ from baton.errors import (
     AuthenticationFailed,
     BatonError,
     BrokerUnavailable,
+    CertificateRefused,
     ConfigurationError,
     PublishTimeout,
 )
@@ -168,13 +169,13 @@ class PikaWorker:
                 self._configuration, endpoint, self._name, self._loop, self, self._patience
             )
         except ConfigurationError as error:
+            self._hosts.refused(str(error))
             self._give_up(error)
 
     def _give_up(self, error: AuthenticationFailed | ConfigurationError) -> None:
         """No use to try again soon: whoever waits is told at once."""
-        logger.warning("%s cannot connect: %s", self._name, error)
+        logger.info("%s cannot connect: %s", self._name, error)
         self._refusal = error
-        self._hosts.refused(str(error))
         self._fail_waiting()
         self._advance()
 
@@ -236,11 +237,17 @@ class PikaWorker:
 
     def unreachable(self, error: BrokerUnavailable) -> None:
         self._session = None
-        if isinstance(error, AuthenticationFailed):
+        # Another host may have a better certificate, but it has the same users.
+        is_certificate = isinstance(error, CertificateRefused)
+        if isinstance(error, AuthenticationFailed) and not is_certificate:
+            self._hosts.refused(str(error))
             self._give_up(error)
             return
         self._refusal = None
-        if self._hosts.failed(str(error)):
+        if self._hosts.failed(str(error), refused=is_certificate):
+            if self._hosts.all_refuse:
+                self._give_up(CertificateRefused(self._hosts.explain(None)))
+                return
             logger.info("%s: %s", self._name, self._hosts.explain(None))
             if not self._was_connected:
                 # Most likely a wrong address, or a broker that does not run: say so at once. A

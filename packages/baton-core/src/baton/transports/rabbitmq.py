@@ -31,9 +31,12 @@ from baton.errors import BatonError, BrokerUnavailable
 from baton.transports.base import Delivery, Publication, Topology, Transport, TransportListener
 from baton.transports.rabbitmq_errors import loss, refusal
 from baton.transports.rabbitmq_terms import envelope_of, properties_of
+from baton.transports.tls import client_context, server_name
 from baton.transports.tolerant_reader import TolerantReader
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from aio_pika.abc import AbstractChannel
 
     from baton.broker_url import Endpoint
@@ -58,9 +61,7 @@ class RabbitTransport(Transport):
         self._endpoint = endpoint
         self._listener = listener
         self._name = name
-        self._socket = _Socket(
-            TLSTransportFactory() if configuration.tls else TCPTransportFactory()
-        )
+        self._socket = _Socket(server_name(configuration, endpoint) if configuration.tls else None)
         self._connection: aio_pika.Connection | None = None
         self._control: AbstractChannel | None = None
         self._control_error: BaseException | None = None
@@ -314,20 +315,17 @@ class RabbitTransport(Transport):
     def _translate_loss(self, error: BaseException | None) -> BrokerUnavailable:
         return loss(error, self._endpoint, self._configuration)
 
-    def _ssl_context(self) -> Any:
-        if not self._configuration.tls:
-            return None
-        from baton.transports.tls import client_context  # noqa: PLC0415
-
-        return client_context(self._configuration)
+    def _ssl_context(self) -> SSLContext | None:
+        return client_context(self._configuration) if self._configuration.tls else None
 
     def _url(self) -> URL:
         settings = self._configuration
         return make_url(
             host=self._endpoint.host,
             port=self._endpoint.port or 0,
+            auth=settings.rabbit_auth,
             login=settings.rabbit_user,
-            password=settings.read_password(),
+            password="" if settings.rabbit_auth == "external" else settings.read_password(),
             virtualhost=settings.rabbit_vhost,
             ssl=settings.tls,
             name=self._name,
@@ -336,16 +334,21 @@ class RabbitTransport(Transport):
 
 
 class _Socket(TransportFactory):
-    """Opens a socket as *factory* does, and keeps hold of it so as to cut it."""
+    """Opens a socket, encrypted if there is a *server_name* to verify, and keeps hold of it so as
+    to cut it."""
 
-    def __init__(self, factory: TransportFactory) -> None:
-        self._factory = factory
+    def __init__(self, server_name: str | None) -> None:
+        self._factory: TransportFactory = TCPTransportFactory()
+        self._options = {}
+        if server_name is not None:
+            self._factory = TLSTransportFactory()
+            self._options["server_hostname"] = server_name
         self._writer: asyncio.StreamWriter | None = None
 
     async def create(
         self, url: URL, **kwargs: Any
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, self._writer = await self._factory.create(url, **kwargs)
+        reader, self._writer = await self._factory.create(url, **kwargs, **self._options)
         return TolerantReader(reader), self._writer
 
     def abort(self) -> None:

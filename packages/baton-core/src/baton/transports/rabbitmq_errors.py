@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from aiormq import exceptions as amqp
 
 from baton.errors import (
-    AuthenticationFailed,
     BatonError,
     BrokerUnavailable,
     FlagMismatch,
@@ -21,6 +20,7 @@ from baton.errors import (
     NotPermitted,
     TopologyError,
 )
+from baton.transports.refusals import login_refused, mechanism_missing, tls_failure, vhost_refused
 
 if TYPE_CHECKING:
     from baton.broker_url import Endpoint
@@ -55,19 +55,17 @@ def loss(
     error: BaseException | None, endpoint: Endpoint, configuration: Configuration
 ) -> BrokerUnavailable:
     """Why the connection to *endpoint* was lost or could not be made."""
-    user, vhost = configuration.rabbit_user, configuration.rabbit_vhost
     match error:
-        case amqp.ProbableAuthenticationError() | amqp.AuthenticationError():
-            return AuthenticationFailed(
-                f'{endpoint} refused the user "{user}": wrong user or password'
-            )
+        case amqp.ProbableAuthenticationError():
+            return login_refused(endpoint, configuration)
+        case amqp.AuthenticationError():
+            return mechanism_missing(endpoint, configuration)
         case amqp.InvalidFrameError() if "OpenOk" in str(error):
             # aiormq wants OpenOk and drops the Close frame that says why it does not come.
-            return AuthenticationFailed(
-                f'{endpoint} refused the vhost "{vhost}" to the user "{user}": '
-                "it does not exist, or the user has no permission there"
-            )
-    return BrokerUnavailable(f"{endpoint} ({_reason(error)})")
+            return vhost_refused(endpoint, configuration)
+    causes = [each for each in (error, getattr(error, "__cause__", None)) if each is not None]
+    failure = tls_failure(causes, endpoint, configuration) or BrokerUnavailable(_reason(error))
+    return type(failure)(f"{endpoint} ({failure})")
 
 
 def _flag_mismatch(text: str) -> TopologyError | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from baton.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from baton.broker_url import Endpoint
     from baton.configuration import Configuration
 
 
@@ -35,6 +36,11 @@ def client_context(configuration: Configuration) -> ssl.SSLContext:
     elif key_file is not None:
         raise ConfigurationError("RABBIT_TLS_KEY_FILE is set, RABBIT_TLS_CERT_FILE is not")
     return context
+
+
+def server_name(configuration: Configuration, endpoint: Endpoint) -> str:
+    """The name that the certificate of *endpoint* has to be for."""
+    return configuration.rabbit_tls_server_name or endpoint.host
 
 
 def _check_readable(key: str, file: Path) -> None:

@@ -14,6 +14,8 @@ from typing import Final
 
 from pamqp.header import ContentHeader
 
+from baton.transports.refusals import ALERT, SpeaksTLS
+
 logger = logging.getLogger(__name__)
 
 _FRAME: Final = struct.Struct(">BHI")
@@ -38,7 +40,7 @@ class TolerantReader(asyncio.StreamReader):
         return not self._pending and self._reader.at_eof()
 
     async def readexactly(self, n: int) -> bytes:
-        """The next *n* bytes; *n* ends where a frame ends, or before."""
+        """The next *n* bytes; *n* ends where a frame ends, or before. Raises SpeaksTLS."""
         if not self._pending:
             self._pending = await self._next_frame()
         data, self._pending = self._pending[:n], self._pending[n:]
@@ -46,6 +48,8 @@ class TolerantReader(asyncio.StreamReader):
 
     async def _next_frame(self) -> bytes:
         head = await self._reader.readexactly(_FRAME.size)
+        if head.startswith(ALERT):
+            raise SpeaksTLS
         if head.startswith(b"AMQP"):  # no frame: the broker speaks another version
             return head
         kind, channel, size = _FRAME.unpack(head)
