@@ -428,7 +428,7 @@ def test_the_environment_is_in_lower_case(sources: Sources, level: str) -> None:
         ("handler_timeout", "inf", "should be less than or equal to 604800"),
         ("interop", "perhaps", "should be true or false"),
         ("rabbit_scheme", "http", "should be 'amqp', 'amqps' or 'memory'"),
-        ("app_names", "[null]", "should be a string"),
+        ("app_names", "[null]", "should be a list of names alone"),
     ],
 )
 def test_a_wrong_value(
@@ -450,23 +450,23 @@ def test_a_long_wrong_value_is_repeated_in_part(sources: Sources) -> None:
 @pytest.mark.parametrize(
     ("content", "allowed"),
     [
-        ({"PREFETCH": [1]}, "PREFETCH \"['1']\" should be a valid integer"),
-        ({"GRACE": {}}, 'GRACE "{}" should be a valid number'),
-        ({"INTEROP": [1]}, "INTEROP \"['1']\" should be true or false"),
-        ({"RABBIT_VHOST": ["a"]}, "RABBIT_VHOST \"['a']\" should be a string"),
+        ({"PREFETCH": [1]}, 'PREFETCH ["1"] should be a valid integer'),
+        ({"GRACE": {}}, "GRACE {} should be a valid number"),
+        ({"INTEROP": [1]}, 'INTEROP ["1"] should be true or false'),
+        ({"RABBIT_VHOST": ["a"]}, 'RABBIT_VHOST ["a"] should be a string'),
         ({"RABBIT_PASS": [SECRET]}, "RABBIT_PASS should be a string"),
-        ({"RABBIT_PASS_FILE": [1]}, "RABBIT_PASS_FILE \"['1']\" should be a path"),
+        ({"RABBIT_PASS_FILE": [1]}, 'RABBIT_PASS_FILE ["1"] should be a path'),
         (
             {"RABBIT_HOST": []},
             "RABBIT_HOST names no host: one or more are allowed, as host or host:port",
         ),
         (
             {"RABBIT_HOST": {"mq1": 1}},
-            "RABBIT_HOST \"{'mq1': '1'}\" should be a list, in JSON or separated by commas",
+            'RABBIT_HOST {"mq1": "1"} should be a list, in JSON or separated by commas',
         ),
         (
             {"APP_NAMES": {"shop": 1}},
-            "APP_NAMES \"{'shop': '1'}\" should be a list, in JSON or separated by commas",
+            'APP_NAMES {"shop": "1"} should be a list, in JSON or separated by commas',
         ),
         (
             {"PREFETCH": "x", "GRACE": "y"},
@@ -712,3 +712,66 @@ def test_secrets_are_in_no_text(leak: str, file: Path, caplog: pytest.LogCapture
     assert texts[0]
     assert SECRET not in "".join(texts)
     assert SECRET not in caplog.text
+
+
+CERTIFICATE = Path("/etc/baton/client.pem")
+
+
+def test_a_user_by_certificate() -> None:
+    url = "amqps://mq1?auth_mechanism=external&certfile=/etc/baton/client.pem"
+    configuration = Configuration(rabbit_url=url)
+    assert configuration.rabbit_auth == "external"
+    assert configuration.rabbit_tls_cert_file == CERTIFICATE
+
+
+@pytest.mark.parametrize(
+    ("settings", "user_id"),
+    [
+        ({}, "guest"),
+        ({"rabbit_user": "joe"}, "joe"),
+        ({"rabbit_user": "joe", "rabbit_user_id": False}, None),
+        ({"rabbit_auth": "external"}, None),
+        ({"rabbit_auth": "external", "rabbit_user": "joe"}, "joe"),
+        ({"rabbit_auth": "external", "rabbit_user": "joe", "rabbit_user_id": False}, None),
+    ],
+)
+def test_the_sender_is_named_if_it_is_known(settings: dict[str, Any], user_id: str | None) -> None:
+    tls: dict[str, Any] = {"rabbit_scheme": "amqps", "rabbit_tls_cert_file": CERTIFICATE}
+    assert Configuration(**tls, **settings).user_id == user_id
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"rabbit_tls_cert_file": CERTIFICATE}, 'needs TLS: RABBIT_SCHEME should be "amqps"'),
+        (
+            {"rabbit_scheme": "amqps"},
+            "needs a client certificate: RABBIT_TLS_CERT_FILE is not set",
+        ),
+    ],
+)
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_a_user_by_certificate_needs(
+    sources: Sources, level: str, settings: dict[str, Any], reason: str
+) -> None:
+    sources.set(level, rabbit_auth="external", **{key: str(each) for key, each in settings.items()})
+    with pytest.raises(ConfigurationError) as caught:
+        sources.load()
+    assert str(caught.value).endswith(f'RABBIT_AUTH "external" {reason}')
+    assert str(caught.value) != f'RABBIT_AUTH "external" {reason}'  # it says where that is set
+
+
+def test_a_broker_in_this_process_takes_anybody() -> None:
+    assert Configuration(rabbit_url="memory://x", rabbit_auth="external").user_id is None
+
+
+def test_a_path_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon works in another folder than the one in which it was started."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BATON_RABBIT_PASS_FILE", "password")
+    monkeypatch.setenv("BATON_FACTS", "a.json,/b.json")
+    (tmp_path / "password").write_text("secret\n")
+    configuration = Configuration.load()
+    monkeypatch.chdir("/")
+    assert configuration.read_password() == "secret"
+    assert configuration.facts == (tmp_path / "a.json", Path("/b.json"))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import random
-import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
+import yaml
 
 from baton.configuration import Configuration
-from baton.errors import ConfigurationError
-from baton.server import Server, built_in_facts, read_facts
+from baton.facts import Facts, built_in_facts, own_name
+from baton.message import decode_body, encode_body
+from baton.server import Server, identify
+
+Write = Callable[[dict[str, Any]], str]
 
 SPEC = {
     "chef_environment": "production",
@@ -26,51 +28,99 @@ SPEC = {
 
 
 def ohai(seed: int = 7) -> dict[str, Any]:
-    """A dump such as ohai makes, of a few hundred keys, with what is odd in real ones."""
+    """A dump such as ohai makes of a small server, with what is odd in real ones."""
     chance = random.Random(seed)
-    interfaces = {
-        f"eth{number}": {
-            "mtu": "1500",
-            "flags": ["BROADCAST", "MULTICAST", "UP"],
-            "addresses": {
-                f"10.0.{number}.{chance.randrange(256)}": {"family": "inet", "prefixlen": "24"}
-                for _ in range(4)
-            },
-            "counters": {"rx": {"bytes": str(chance.getrandbits(40))}, "tx": None},
-        }
-        for number in range(8)
-    }
-    cpu: dict[str, Any] = {
-        str(number): {
-            "vendor_id": "GenuineIntel",
-            "mhz": chance.uniform(1000, 4000),
-            "flags": [f"flag{each}" for each in range(40)],
-        }
-        for number in range(16)
-    }
+    names = [f"sd{letter}" for letter in "abcd"]
     return {
         **SPEC,
         "hostname": "web01",
         "machinename": None,
+        "ohai_time": 1754300000.123456,
+        "uptime_seconds": 2**40,
+        "fips": {"kernel": {"enabled": False}},
         "kernel": {
             "name": "Linux",
             "release": "6.12.0",
-            "modules": {f"mod_{n}": {"size": str(n), "refcount": "0"} for n in range(150)},
+            "modules": {
+                f"mod_{number}": {"size": str(chance.getrandbits(20)), "refcount": "0"}
+                for number in range(120)
+            },
         },
-        "network": {"interfaces": interfaces, "default_gateway": None},
-        "cpu": {**cpu, "total": 16, "real": 2},
-        "memory": {"total": "32779564kB", "swap": {}},
-        "filesystem": {"by_mountpoint": {"/": {"percent_used": "41%", "mount_options": []}}},
-        "languages": {"ruby": {"version": "3.3"}, "perl": None, "python": {}},
-        "etc": {"passwd": {"müller": {"gecos": "Jürgen Müller, 😀", "uid": 1000}}},
-        "ohai_time": 1754300000.123456,
-        "uptime_seconds": 2**40,
-        "virtualization": {"systems": {}, "role": "guest"},
-        "command": {"ps": "ps -ef"},
+        "network": {
+            "interfaces": {f"eth{number}": _interface(chance, number) for number in range(8)},
+            "default_gateway": None,
+        },
+        "cpu": {
+            **{str(number): _cpu(chance) for number in range(8)},
+            "total": 8,
+            "real": 2,
+        },
+        "memory": {"total": "32779564kB", "swap": {}, "hugepages": {"total": "0"}},
+        "filesystem": {
+            "by_device": {f"/dev/{name}1": _filesystem(chance, f"/srv/{name}") for name in names},
+            "by_mountpoint": {f"/srv/{name}": _filesystem(chance, None) for name in names},
+            "by_pair": {f"/dev/{name}1,/srv/{name}": {"uuid": ""} for name in names},
+        },
+        "block_device": {
+            name: {"size": str(chance.getrandbits(40)), "rotational": "0", "firmware_rev": None}
+            for name in names
+        },
+        "packages": {
+            f"lib{number}-dev:amd64": {"version": f"1:{number}.0~rc1+deb12u1", "arch": "amd64"}
+            for number in range(100)
+        },
+        "languages": {"ruby": {"version": "3.3", "gems": []}, "perl": None, "python": {}},
+        "etc": {
+            "passwd": {
+                "müller": {"gecos": "Jürgen Müller, 😀", "uid": 1000, "dir": "/home/müller"}
+            },
+            "group": {"0": {"gid": 0, "members": []}, "": {"gid": None}},
+        },
+        "virtualization": {"systems": {"kvm": "guest"}, "role": "guest"},
+        "sysconf": {"ULONG_MAX": 2**64 - 1, "HUGE": 10**60, "LINE_MAX": -1, "tiny": 5e-324},
+        "ssh": {"host_public": "AAAA" * 4000, "motd": "line\n\ttab\x1b[31m\x00"},
+        "counters": _nested(60),
         "": "a key without a name",
-        "fips": {"kernel": {"enabled": False}},
+        "a.key: with # all - of [it]": True,
         "cloud": None,
     }
+
+
+def _interface(chance: random.Random, number: int) -> dict[str, Any]:
+    addresses: dict[str, Any] = {
+        f"10.0.{number}.{last}": {"family": "inet", "prefixlen": "24", "broadcast": "10.0.0.255"}
+        for last in chance.sample(range(256), 4)
+    }
+    addresses[f"fe80::{number}%eth{number}"] = {"family": "inet6", "tags": [], "scope": "Link"}
+    addresses[f"52:54:00:12:34:5{number}"] = {"family": "lladdr"}
+    return {
+        "mtu": "1500",
+        "flags": ["BROADCAST", "MULTICAST", "UP"],
+        "addresses": addresses,
+        "counters": {
+            side: {"bytes": str(chance.getrandbits(40)), "errors": 0} for side in ("rx", "tx")
+        },
+        "arp": {},
+        "ring_params": None,
+    }
+
+
+def _cpu(chance: random.Random) -> dict[str, Any]:
+    flags = [f"flag{number}" for number in range(40)]
+    return {"vendor_id": "GenuineIntel", "mhz": chance.uniform(1000, 4000), "flags": flags}
+
+
+def _filesystem(chance: random.Random, mount: str | None) -> dict[str, Any]:
+    return {
+        "kb_size": str(chance.getrandbits(30)),
+        "percent_used": "41%",
+        "mount": mount,
+        "mount_options": ["rw", "relatime", "errors=remount-ro"],
+    }
+
+
+def _nested(depth: int) -> dict[str, Any]:
+    return {"level": depth, "below": _nested(depth - 1) if depth else []}
 
 
 @pytest.fixture
@@ -151,10 +201,10 @@ def test_no_key_stands_twice() -> None:
 
 def test_without_a_fact_file_the_system_tells() -> None:
     server = detect()
-    assert server.fqdn == built_in_facts()["fqdn"] != ""
+    assert server.fqdn == own_name() != ""
     assert server.environment == "development"
     assert server.app_names == ()
-    assert server.facts == built_in_facts()
+    assert server.facts == {**built_in_facts(), "fqdn": server.fqdn}
 
 
 def test_settings_come_before_fact_files(fact_file: FactFile) -> None:
@@ -198,23 +248,58 @@ def test_ohais_names_come_before_others(fact_file: FactFile) -> None:
 # An ohai dump
 
 
-@pytest.mark.parametrize("name", ["ohai.json", "ohai.yml", "ohai"])
-def test_an_ohai_dump(fact_file: FactFile, name: str) -> None:
+def as_json(dump: dict[str, Any]) -> str:
+    return json.dumps(dump, indent=2)
+
+
+def as_yaml(dump: dict[str, Any]) -> str:
+    return yaml.safe_dump(dump, allow_unicode=True)
+
+
+def test_the_dump_is_as_long_as_real_ones() -> None:
+    for write in (as_json, as_yaml):
+        assert len(write(ohai()).splitlines()) >= 1500
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("ohai.json", as_json), ("ohai.yml", as_json), ("ohai", as_json), ("ohai.yml", as_yaml)],
+)
+def test_an_ohai_dump(fact_file: FactFile, name: str, write: Write) -> None:
     dump = ohai()
-    server = detect(fact_file(dump, name))
+    server = detect(fact_file(write(dump), name))
     assert server.attributes == {
         "environment": "production",
         "fqdn": "web01.example.org",
         "app_names": ["shop"],
     }
     assert server.facts == {**built_in_facts(), **dump}
+    assert decode_body(encode_body({"type": "facts", "facts": server.facts}))["facts"] == (
+        server.facts
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "more"),
+    [
+        ("ohai.json", as_json, ',"ohai_time": 1e400, "nan": NaN, "hostname": "web02"}'),
+        ("ohai.yml", as_yaml, "ohai_time: .inf\n'nan': .nan\nhostname: web02\n"),
+    ],
+)
+def test_an_ohai_dump_with_keys_that_come_twice(
+    fact_file: FactFile, name: str, write: Write, more: str
+) -> None:
+    dump = ohai()
+    server = detect(fact_file(write(dump).removesuffix("\n}") + more, name))
+    changed = {"ohai_time": None, "nan": None, "hostname": "web02"}
+    assert server.facts == {**built_in_facts(), **dump, **changed}
 
 
 @pytest.mark.parametrize("nothing", [None, "", "  ", 7, 1.5, True, [], {}, ["x"], {"a": 1}])
 def test_a_name_that_is_no_text_is_not_taken(fact_file: FactFile, nothing: object) -> None:
     dump = {**ohai(), "fqdn": nothing, "chef_environment": nothing}
     server = detect(fact_file(dump))
-    assert server.fqdn == built_in_facts()["fqdn"]
+    assert server.fqdn == own_name()
     assert server.environment == "development"
 
 
@@ -231,110 +316,47 @@ def test_a_name_that_is_no_text_is_not_taken(fact_file: FactFile, nothing: objec
         (True, ()),
         ([], ()),
         ({}, ()),
+        ([True, 0], ("0",)),
+        ({"": 1}, ()),
     ],
 )
 def test_the_applications(fact_file: FactFile, trebuchet: object, names: tuple[str, ...]) -> None:
     assert detect(fact_file({**ohai(), "trebuchet": trebuchet})).app_names == names
 
 
-# Fact files
+# Where it came from
 
 
-def test_facts_in_yaml(fact_file: FactFile) -> None:
-    path = fact_file("fqdn: web01\ntrebuchet:\n- shop\n7: 2025-01-01\n", "facts.yaml")
-    assert read_facts([path]) == {"fqdn": "web01", "trebuchet": ["shop"], "7": "2025-01-01"}
+def sources(*paths: Path, **settings: Any) -> dict[str, str]:
+    configuration = Configuration(facts=tuple(map(str, paths)), **settings)
+    return identify(configuration, Facts.gather(configuration))[1]
 
 
-def test_facts_in_yaml_that_look_like_json(fact_file: FactFile) -> None:
-    assert read_facts([fact_file("{fqdn: web01}", "facts.yaml")]) == {"fqdn": "web01"}
+def test_the_sources_of_what_is_told_nowhere() -> None:
+    assert sources() == {"fqdn": "built-in", "environment": "default", "app_names": "default"}
 
 
-@pytest.mark.parametrize(("name", "text"), [("a.json", "null"), ("a.yml", ""), ("a.yml", "# -\n")])
-def test_a_fact_file_with_nothing_in_it(fact_file: FactFile, name: str, text: str) -> None:
-    assert read_facts([fact_file(text, name)]) == {}
+def test_the_sources_of_what_a_file_tells(fact_file: FactFile) -> None:
+    path = fact_file({**SPEC, "trebuchet": [], "app_names": "shop"})
+    assert sources(path) == {
+        "fqdn": f"{path}: fqdn",
+        "environment": f"{path}: chef_environment",
+        "app_names": f"{path}: app_names",
+    }
+    assert sources(fact_file({"fqdn": 7}))["fqdn"] == "built-in"
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "reason"),
-    [
-        ("a.json", "{", "is not valid JSON: Expecting property name"),
-        ("a.json", "", "is not valid JSON: Expecting value: line 1 column 1"),
-        ("a.json", "[" * 100_000, "is not valid JSON: maximum recursion depth"),
-        ("a.json", "[]", "holds no facts: an object of them is allowed"),
-        ("a.json", '"text"', "holds no facts: an object of them is allowed"),
-        ("a.yml", "a: b: c", "is not valid YAML: mapping values are not allowed here"),
-        ("a.yml", "[" * 600, "is not valid YAML: maximum recursion depth"),
-        ("a.yml", "a: !!python/object:os.system {}", "is not valid YAML: could not determine"),
-        ("a.yml", "a: !!int x", "is not valid YAML: invalid literal for int()"),
-        ("a.yml", "a: !!bool x", "is not valid YAML: 'x'"),
-        ("a.yml", "just text", "holds no facts: an object of them is allowed"),
-        ("a.yml", "- a", "holds no facts: an object of them is allowed"),
-    ],
-)
-def test_a_bad_fact_file(fact_file: FactFile, name: str, text: str, reason: str) -> None:
-    path = fact_file(text, name)
-    with pytest.raises(ConfigurationError) as caught:
-        detect(path)
-    said = str(caught.value)
-    assert said.startswith(f"FACTS: {path} {reason}")
-    assert "\n" not in said
-    assert len(said) < 300
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None
-
-
-def test_a_fact_file_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        detect(tmp_path / "a.json")
-    assert str(caught.value) == (
-        f"FACTS: {tmp_path / 'a.json'} cannot be read: No such file or directory"
-    )
-
-
-def test_a_fact_file_that_is_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        detect(tmp_path)
-    assert str(caught.value) == f"FACTS: {tmp_path} cannot be read: Is a directory"
-
-
-def test_a_fact_file_that_is_not_utf_8(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    path.write_bytes(b'{"a":"\xff"}')
-    with pytest.raises(ConfigurationError) as caught:
-        detect(path)
-    assert str(caught.value) == f"FACTS: {path} is not in UTF-8"
-
-
-# Built-in facts
-
-
-def test_built_in_facts() -> None:
-    facts = built_in_facts()
-    assert facts["hostname"] == socket.gethostname()
-    assert facts["kernel"] == f"{platform.system()} {platform.release()}"
-    assert facts["python"] == platform.python_version()
-    assert facts["cpus"] >= 1
-    assert facts["memory"] > 1024 * 1024
-    assert facts["platform"]
-    assert json.loads(json.dumps(facts)) == facts
-
-
-def _unknown(*_: object) -> NoReturn:
-    raise OSError
-
-
-def test_a_system_that_tells_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As macOS or FreeBSD."""
-    monkeypatch.setattr(platform, "freedesktop_os_release", _unknown)
-    monkeypatch.setattr(os, "sysconf", _unknown)
-    facts = built_in_facts()
-    assert facts["platform"] == platform.system().lower()
-    assert facts["memory"] is None
-
-
-@pytest.mark.parametrize("name", ["localhost", "localhost.localdomain", "localhost4.localdomain4"])
-def test_a_server_is_never_called_localhost(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(socket, "getfqdn", lambda: name)
-    assert built_in_facts()["fqdn"] == socket.gethostname()
+def test_the_sources_of_what_is_set(fact_file: FactFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"fqdn": "web01", "environment": "qa", "app_names": "shop"}
+    assert sources(fact_file(SPEC), **settings) == {
+        "fqdn": "FQDN",
+        "environment": "ENVIRONMENT",
+        "app_names": "APP_NAMES",
+    }
+    monkeypatch.setenv("BATON_ENVIRONMENT", "qa")
+    configuration = Configuration.load()
+    facts = Facts({}, {})
+    assert identify(configuration, facts)[1]["environment"] == "environment BATON_ENVIRONMENT"
 
 
 # A value

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PrivateAttr,
@@ -31,7 +32,7 @@ from pydantic_settings import (
 from baton.broker_url import DEFAULT_PORTS, Endpoint, parse_endpoint, parse_url
 from baton.configuration_file import read_keys
 from baton.errors import ConfigurationError
-from baton.text import shorten
+from baton.text import printable, shorten
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def configure(**settings: Any) -> None:
         if value is not None:
             name = _SEED_NAMES.get(key, key)
             named[name], origins[name] = value, f"baton.configure: {key}"
-    Configuration(_origins=origins, **named)
+    Configuration(_origins=origins, _partial=True, **named)
     _defaults.clear()
     _defaults.update(named)
 
@@ -94,8 +95,10 @@ def _split_hosts(value: object) -> object:
     )
 
 
+File = Annotated[Path, AfterValidator(Path.absolute)]
+"""Absolute at once: a daemon works in another folder than the one it was started in."""
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
+Files = Annotated[tuple[File, ...], NoDecode, BeforeValidator(_split)]
 Hosts = Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(_split_hosts)]
 LowerCase = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)]
 
@@ -125,13 +128,15 @@ class Configuration(BaseSettings):
     rabbit_host: Hosts = (Endpoint("localhost"),)
     rabbit_port: int | None = Field(None, ge=1, le=65535)
     rabbit_vhost: str = "/"
+    rabbit_auth: Literal["plain", "external"] = "plain"
     rabbit_user: str = "guest"
     rabbit_pass: SecretStr = SecretStr("guest")
-    rabbit_pass_file: Path | None = None
+    rabbit_pass_file: File | None = None
     rabbit_heartbeat: int = Field(10, ge=0, le=65535)
-    rabbit_tls_ca_file: Path | None = None
-    rabbit_tls_cert_file: Path | None = None
-    rabbit_tls_key_file: Path | None = None
+    rabbit_tls_ca_file: File | None = None
+    rabbit_tls_cert_file: File | None = None
+    rabbit_tls_key_file: File | None = None
+    rabbit_tls_server_name: str | None = None
     rabbit_user_id: bool = True
 
     # The exchanges
@@ -144,7 +149,7 @@ class Configuration(BaseSettings):
     environment: LowerCase | None = None
     fqdn: str | None = None
     app_names: Names = ()
-    facts: Paths = ()
+    facts: Files = ()
 
     # How a service works
     prefetch: int = Field(100, ge=1, le=65535)
@@ -160,8 +165,12 @@ class Configuration(BaseSettings):
     reconnect_max: float = Field(3.0, ge=0.1, le=3600)
 
     # Running as a daemon
-    pid_file: Path | None = None
-    log_file: Path | None = None
+    pid_file: File | None = None
+    log_file: File | None = None
+
+    # How those who watch over it see how it is
+    health_host: str = "127.0.0.1"
+    health_port: int | None = Field(None, ge=1, le=65535)
 
     _path: Path | None = PrivateAttr(None)
     _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
@@ -184,6 +193,7 @@ class Configuration(BaseSettings):
         *,
         _path: Path | None = None,
         _origins: Mapping[str, str] | None = None,
+        _partial: bool = False,
         **values: Any,
     ) -> None:
         origins = dict(_origins or {})
@@ -194,6 +204,8 @@ class Configuration(BaseSettings):
             raise ConfigurationError(_explain(error, values, origins)) from None
         self._path = _path
         self._origins = origins
+        if not _partial:
+            self._check_authentication()
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Baton's own keys, whose secrets are masked. Of others nobody knows which are secret."""
@@ -262,6 +274,13 @@ class Configuration(BaseSettings):
         """Whether the connection is encrypted."""
         return self.rabbit_scheme == "amqps"
 
+    @property
+    def user_id(self) -> str | None:
+        """The user that messages name as their sender, None if they name none: that is not wanted,
+        or with ``external`` only the broker knows it."""
+        is_known = self.rabbit_auth == "plain" or "rabbit_user" in self.model_fields_set
+        return self.rabbit_user if self.rabbit_user_id and is_known else None
+
     def read_password(self) -> str:
         """The password, from ``RABBIT_PASS_FILE`` anew each time: it may have been rotated.
 
@@ -276,6 +295,19 @@ class Configuration(BaseSettings):
             raise ConfigurationError(
                 f"RABBIT_PASS_FILE: {self.rabbit_pass_file} cannot be read: {reason}"
             ) from None
+
+    def _check_authentication(self) -> None:
+        if self.rabbit_auth == "plain" or self.rabbit_scheme == "memory":
+            return
+        where = self._origins.get("rabbit_auth", "RABBIT_AUTH")
+        if not self.tls:
+            raise ConfigurationError(
+                f'{where} "external" needs TLS: RABBIT_SCHEME should be "amqps"'
+            )
+        if self.rabbit_tls_cert_file is None:
+            raise ConfigurationError(
+                f'{where} "external" needs a client certificate: RABBIT_TLS_CERT_FILE is not set'
+            )
 
 
 _KEYS: Final = frozenset({*Configuration.model_fields, "rabbit_url"})
@@ -342,10 +374,18 @@ def _explain(error: ValidationError, values: Mapping[str, Any], origins: Mapping
         if detail["type"] == "value_error":  # ours, which quotes what it is about
             sentences.append(f"{where} {detail['msg'].removeprefix('Value error, ')}")
             continue
-        shown = "" if key in _SECRETS or value is None else f' "{shorten(str(value))}"'
-        rule = _RULES.get(detail["type"]) or detail["msg"].removeprefix("Input ")
+        shown = "" if key in _SECRETS or value is None else f" {_quote(value)}"
+        rules = _RULES_OF_ITEMS if len(detail["loc"]) > 1 else _RULES
+        rule = rules.get(detail["type"]) or detail["msg"].removeprefix("Input ")
         sentences.append(f"{where}{shown} {rule}")
     return "; ".join(dict.fromkeys(sentences))
+
+
+def _quote(value: object) -> str:
+    """*value* in quotes, or in JSON if it is a list or an object."""
+    if isinstance(value, list | tuple | dict):
+        return shorten(printable(json.dumps(value, ensure_ascii=False, default=str)))
+    return f'"{shorten(printable(str(value)))}"'
 
 
 _RULES: Final = {
@@ -362,3 +402,8 @@ _RULES: Final = {
     "tuple_type": "should be a list, in JSON or separated by commas",
 }
 """What is allowed, where pydantic says it for programmers."""
+_RULES_OF_ITEMS: Final = {
+    "path_type": "should be a list of paths alone",
+    "string_type": "should be a list of names alone",
+}
+"""What is allowed in a list."""

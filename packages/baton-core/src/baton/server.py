@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import socket
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from baton.errors import ConfigurationError
-from baton.text import shorten
+from baton.facts import BUILT_IN, Facts, own_name
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
 
+Value = TypeVar("Value")
+
 DEFAULT_ENVIRONMENT: Final = "development"
+DEFAULT: Final = "default"
+"""The source of what neither a setting nor a fact tells."""
 EVERYONE: Final = "*"
 """The routing key that every server listens on. The exchange is direct: no wildcard, a name."""
 
@@ -49,19 +46,7 @@ class Server:
 
         Raises ConfigurationError for a fact file that cannot be read.
         """
-        built_in = built_in_facts()
-        facts = {**built_in, **read_facts(configuration.facts)}
-        return cls(
-            fqdn=configuration.fqdn or _text(facts.get("fqdn")) or _text(built_in["fqdn"]),
-            environment=configuration.environment
-            or _text(facts.get("chef_environment"))
-            or _text(facts.get("environment"))
-            or DEFAULT_ENVIRONMENT,
-            app_names=configuration.app_names
-            or _names(facts.get("trebuchet"))
-            or _names(facts.get("app_names")),
-            facts=facts,
-        )
+        return identify(configuration, Facts.gather(configuration))[0]
 
     @property
     def routing_keys(self) -> tuple[str, ...]:
@@ -84,63 +69,28 @@ class Server:
         }
 
 
-def built_in_facts() -> dict[str, Any]:
-    """What the system tells without asking anything beyond the standard library."""
-    return {
-        "fqdn": _own_name(),
-        "hostname": socket.gethostname(),
-        "platform": _platform(),
-        "kernel": f"{platform.system()} {platform.release()}",
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "cpus": os.cpu_count() or 1,
-        "memory": _memory(),
-    }
+def identify(configuration: Configuration, facts: Facts) -> tuple[Server, dict[str, str]]:
+    """The server of which *configuration* and *facts* tell, and where its ``fqdn``,
+    ``environment`` and ``app_names`` came from."""
 
+    def first(setting: str, read: Callable[[object], Value], *names: str) -> tuple[Value, str]:
+        """What the setting says, else the first of the facts *names* that says something."""
+        if getattr(configuration, setting):
+            origin = configuration.origins.get(setting, setting.upper())
+            return getattr(configuration, setting), origin
+        for name in names:
+            if value := read(facts.values.get(name)):
+                source = facts.sources[name]
+                return value, source if source == BUILT_IN else f"{source}: {name}"
+        return read(None), DEFAULT
 
-def read_facts(paths: Iterable[Path]) -> dict[str, Any]:
-    """The facts of several JSON or YAML files, a later one's before an earlier one's.
-
-    Raises ConfigurationError for a file that cannot be read or that is not an object of facts.
-    """
-    facts: dict[str, Any] = {}
-    for path in paths:
-        facts.update(_read_fact_file(path))
-    return facts
-
-
-def _read_fact_file(path: Path) -> dict[str, Any]:
-    kind = "JSON" if path.suffix == ".json" else "YAML"
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if kind == "JSON" else _parse(text)
-    except OSError as error:
-        raise ConfigurationError(f"FACTS: {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"FACTS: {path} is not in UTF-8") from None
-    except (ValueError, LookupError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"FACTS: {path} is not valid {kind}: {shorten(reason)}") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"FACTS: {path} holds no facts: an object of them is allowed")
-    return {str(key): value for key, value in content.items()}
-
-
-def _parse(text: str) -> object:
-    if text.lstrip().startswith("{"):
-        # JSON by another name, perhaps: YAML is slow to read it, and splits surrogate pairs.
-        with suppress(ValueError):
-            return json.loads(text)
-    import yaml  # noqa: PLC0415  (only where a fact file needs it)
-
-    from baton.configuration_file import TypedLoader  # noqa: PLC0415
-
-    try:
-        return yaml.load(text, TypedLoader)  # noqa: S506  (a SafeLoader)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
+    fqdn = first("fqdn", _text, "fqdn")
+    environment = first("environment", _text, "chef_environment", "environment")
+    app_names = first("app_names", _names, "trebuchet", "app_names")
+    if not fqdn[0]:  # a file has a fact of that name, and it is none
+        fqdn = own_name(), BUILT_IN
+    server = Server(fqdn[0], environment[0] or DEFAULT_ENVIRONMENT, app_names[0], facts.values)
+    return server, {"fqdn": fqdn[1], "environment": environment[1], "app_names": app_names[1]}
 
 
 def _text(value: object) -> str:
@@ -149,25 +99,9 @@ def _text(value: object) -> str:
 
 def _names(value: object) -> tuple[str, ...]:
     if isinstance(value, Mapping | list | tuple):
-        return tuple(str(name) for name in value if isinstance(name, str | int) and str(name))
+        return tuple(map(str, filter(_is_name, value)))
     return (value,) if isinstance(value, str) and value else ()
 
 
-def _own_name() -> str:
-    name = socket.getfqdn()
-    return socket.gethostname() if name.startswith("localhost") else name
-
-
-def _platform() -> str:
-    try:
-        return platform.freedesktop_os_release()["ID"]
-    except OSError:
-        return platform.system().lower()
-
-
-def _memory() -> int | None:
-    """Bytes of memory, None where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return None
+def _is_name(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and value != ""

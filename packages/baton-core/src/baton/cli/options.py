@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from baton.cli.log import FORMATS
+
 if TYPE_CHECKING:
     from baton.configuration import Configuration
 
@@ -51,10 +53,22 @@ def broker_options(program: str) -> Callable[[Function], Function]:
     return decorate
 
 
+def log_format_option(function: Function) -> Function:
+    """Add ``--log-format``."""
+    return click.option(
+        "--log-format",
+        type=click.Choice(FORMATS),
+        default="text",
+        show_default=True,
+        help="How a log record is written: as a line of text, or as a line of JSON.",
+    )(function)
+
+
 def load_configuration(
-    extension: str, config: Path | None, url: str | None, **options: Any
+    extension: str | None, config: Path | None, url: str | None, **options: Any
 ) -> Configuration:
-    """The configuration of *extension*, with the options that a command was given.
+    """The configuration of *extension*, with the options that a command was given. Without an
+    extension no file is read unless *config* names one.
 
     Raises ConfigurationError, for a file that was asked for and is not there, too.
     """

@@ -1,0 +1,201 @@
+"""Every setting with wrong values: one exact sentence each, wherever the value comes from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from baton.configuration import Configuration
+from baton.errors import ConfigurationError
+
+SECRET = "hunter2"
+
+Cases = list[tuple[object, str]]
+"""Wrong values, and what is said after the place and the key."""
+
+TEXT: Cases = [
+    (["a"], '["a"] should be a string'),
+    ({"a": "b"}, '{"a": "b"} should be a string'),
+]
+PATH: Cases = [
+    (["/a"], '["/a"] should be a path'),
+    ({}, "{} should be a path"),
+]
+SWITCH: Cases = [
+    ("perhaps", '"perhaps" should be true or false'),
+    ("2", '"2" should be true or false'),
+    ([True], '["true"] should be true or false'),
+]
+
+
+def integer(least: int, most: int | None = None) -> Cases:
+    """What is wrong for a whole number between *least* and *most*."""
+    above: Cases = [(str(most + 1), f'"{most + 1}" {at_most(most)}')] if most is not None else []
+    return [
+        ("lots", '"lots" should be a valid integer'),
+        ("1.5", '"1.5" should be a valid integer'),
+        ([1], '["1"] should be a valid integer'),
+        (str(least - 1), f'"{least - 1}" {at_least(least)}'),
+        *above,
+    ]
+
+
+def seconds(least: str, most: float) -> Cases:
+    """What is wrong for a number of seconds that *least* says where it begins, up to *most*."""
+    return [
+        ("soon", '"soon" should be a valid number'),
+        ([1], '["1"] should be a valid number'),
+        ("-1", f'"-1" {least}'),
+        (f"{most + 1:.0f}", f'"{most + 1:.0f}" {at_most(most)}'),
+        ("nan", f'"nan" {at_most(most)}'),
+        ("inf", f'"inf" {at_most(most)}'),
+    ]
+
+
+def at_least(least: float) -> str:
+    return f"should be greater than or equal to {least:g}"
+
+
+def at_most(most: float) -> str:
+    return f"should be less than or equal to {most:.0f}"
+
+
+DAY = 86_400
+CASES: dict[str, Cases] = {
+    "rabbit_url": [
+        (f"http://a:{SECRET}@mq1",
+         "is no broker's URL: it starts with one of amqp://, amqps://, memory://"),
+        ([f"amqp://a:{SECRET}@mq1"],
+         "is no broker's URL: it starts with one of amqp://, amqps://, memory://"),
+        (f"amqp://a:{SECRET}@mq1?heartbeat=lots",
+         ', heartbeat "lots" should be a valid integer'),
+    ],
+    "rabbit_scheme": [
+        ("http", "\"http\" should be 'amqp', 'amqps' or 'memory'"),
+        (["amqp"], "[\"amqp\"] should be 'amqp', 'amqps' or 'memory'"),
+    ],
+    "rabbit_host": [
+        ("mq1:x", '"mq1:x" has no valid port: 1 to 65535 is allowed'),
+        ("mq1,,mq2", '"" is no host: host or host:port is allowed'),
+        (f"amqp://a:{SECRET}@mq1",
+         "takes hosts alone, as host or host:port: a URL belongs in RABBIT_URL"),
+        ([], "names no host: one or more are allowed, as host or host:port"),
+        ({"mq1": 1}, '{"mq1": "1"} should be a list, in JSON or separated by commas'),
+    ],
+    "rabbit_port": integer(1, 65535),
+    "rabbit_vhost": TEXT,
+    "rabbit_auth": [
+        ("ldap", "\"ldap\" should be 'plain' or 'external'"),
+        ("external", '"external" needs TLS: RABBIT_SCHEME should be "amqps"'),
+    ],
+    "rabbit_user": TEXT,
+    "rabbit_pass": [([SECRET], "should be a string"), ({"a": SECRET}, "should be a string")],
+    "rabbit_pass_file": PATH,
+    "rabbit_heartbeat": integer(0, 65535),
+    "rabbit_tls_ca_file": PATH,
+    "rabbit_tls_cert_file": PATH,
+    "rabbit_tls_key_file": PATH,
+    "rabbit_tls_server_name": TEXT,
+    "rabbit_user_id": SWITCH,
+    "exchange": TEXT,
+    "exchange_out": TEXT,
+    "interop": SWITCH,
+    "cluster": SWITCH,
+    "environment": TEXT,
+    "fqdn": TEXT,
+    "app_names": [
+        ("[null]", '"[null]" should be a list of names alone'),
+        ('["a"', '"["a"" is not a JSON list: Expecting \',\' delimiter: line 1 column 5 (char 4)'),
+        ([["a"]], '[["a"]] should be a list of names alone'),
+        ({"shop": 1}, '{"shop": "1"} should be a list, in JSON or separated by commas'),
+    ],
+    "facts": [
+        ("[null]", '"[null]" should be a list of paths alone'),
+        ({"a": "b"}, '{"a": "b"} should be a list, in JSON or separated by commas'),
+    ],
+    "prefetch": integer(1, 65535),
+    "handler_timeout": seconds("should be greater than 0", 7 * DAY),
+    "expires": seconds("should be greater than 0", 7 * DAY),
+    "outbox_messages": integer(2),
+    "outbox_bytes": integer(1024),
+    "grace": seconds(at_least(0), DAY),
+    "pulse": seconds(at_least(0.1), DAY),
+    "deadline": seconds(at_least(0.1), 3600),
+    "reconnect_max": seconds(at_least(0.1), 3600),
+    "pid_file": PATH,
+    "log_file": PATH,
+    "health_host": TEXT,
+    "health_port": integer(1, 65535),
+}  # fmt: skip
+"""By the setting, in the order of `Configuration`."""
+
+
+EACH = [
+    pytest.param(key, value, said, id=f"{key}-{value}")
+    for key, wrong in CASES.items()
+    for value, said in wrong
+]
+EACH_TEXT = [case for case in EACH if isinstance(case.values[1], str)]
+"""Without what only a file can hold."""
+
+
+def refused(path: Path | None = None, **options: Any) -> str:
+    """What is said of a configuration that is wrong."""
+    with pytest.raises(ConfigurationError) as caught:
+        Configuration.load(path, **options)
+    text = str(caught.value)
+    assert SECRET not in text
+    return text
+
+
+def sentence(place: str, said: str) -> str:
+    return f"{place}{said}" if said.startswith(",") else f"{place} {said}"
+
+
+def test_every_setting_has_a_case() -> None:
+    assert CASES.keys() == {*Configuration.model_fields, "rabbit_url"}
+    assert all(CASES.values())
+
+
+@pytest.mark.parametrize(("key", "value", "said"), EACH)
+def test_in_a_file(tmp_path: Path, key: str, value: object, said: str) -> None:
+    file = tmp_path / "x.cfg"
+    file.write_text(json.dumps({key.upper(): value}))
+    assert refused(file) == sentence(f"{file}: {key.upper()}", said)
+
+
+@pytest.mark.parametrize(("key", "value", "said"), EACH_TEXT)
+def test_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, key: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"BATON_{key.upper()}", value)
+    assert refused() == sentence(f"environment BATON_{key.upper()}", said)
+
+
+@pytest.mark.parametrize(("key", "value", "said"), EACH_TEXT)
+def test_as_an_option(key: str, value: str, said: str) -> None:
+    assert refused(None, **{key: value}) == sentence(f"option {key.upper()}", said)
+
+
+def test_a_wrong_value_cannot_act_on_a_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "x.cfg"
+    file.write_text('PREFETCH: "\\e[2J"\nRABBIT_USER: ["\\e[2J"]\n')
+    mark = "\N{REPLACEMENT CHARACTER}[2J"
+    assert refused(file) == (
+        f'{file}: RABBIT_USER ["\\u001b[2J"] should be a string; '
+        f'{file}: PREFETCH "{mark}" should be a valid integer'
+    )
+
+
+def test_all_that_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "x.cfg"
+    file.write_text("CLUSTER: perhaps\n")
+    monkeypatch.setenv("BATON_PULSE", "0")
+    assert refused(file, grace="soon") == (
+        f'{file}: CLUSTER "perhaps" should be true or false; '
+        'option GRACE "soon" should be a valid number; '
+        'environment BATON_PULSE "0" should be greater than or equal to 0.1'
+    )
