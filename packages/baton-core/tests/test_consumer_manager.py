@@ -682,3 +682,23 @@ async def test_handlers_that_never_wait_leave_turns_to_the_loop(bench: MakeBench
         turns.append(len(b.published))
         await asyncio.sleep(0)
     assert 1 in turns
+
+
+async def test_a_thread_goes_on_whatever_an_extension_overrides(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+    consumer = Blocking(lambda _, message: done.append(message["n"]))
+    desk = bench(consumer)
+    decode = consumer.handle_message_blocking
+
+    def odd(delivery: Delivery) -> Any:
+        if b"odd" in delivery.body:
+            raise SystemExit("odd")
+        return decode(delivery)
+
+    monkeypatch.setattr(consumer, "handle_message_blocking", odd)
+    desk.manager.delivered([desk.delivery({"type": "x", "n": n}) for n in ("odd", "even")])
+    await desk.until(lambda: len(desk.acknowledged) == 2)
+    assert done == ["even"]
+    assert "SystemExit: odd" in caplog.text

@@ -14,6 +14,7 @@ from baton.errors import (
     AuthenticationFailed,
     BatonError,
     BrokerUnavailable,
+    CertificateRefused,
     NotFound,
 )
 from baton.link import Link, Phase, State
@@ -56,6 +57,10 @@ class Probe(Link):
         self.states: list[State] = []
         self.changed = asyncio.Event()
         self.detachments = 0
+        self.rounds = 0
+        self.connections: list[Transport] = []
+        self.parts = 0
+        self.in_doubt = ""
         super().__init__(configuration, "probe", self._note)
 
     def _note(self, state: State) -> None:
@@ -65,8 +70,24 @@ class Probe(Link):
     def detached(self) -> None:
         self.detachments += 1
 
+    @property
+    def doubt(self) -> str:
+        return self.in_doubt
+
+    def connected(self) -> None:
+        assert isinstance(self.transport, Scripted)
+        self.connections.append(self.transport)
+
+    def went_round(self) -> None:
+        self.rounds += 1
+        self.changed.set()
+
     async def establish(self, transport: Transport) -> None:
+        for _ in range(self.parts):
+            await asyncio.sleep(0.1)
+            self.progressed()
         await transport.declare(Topology())
+        self.changed.set()
 
     async def assert_topology(self, transport: Transport) -> None:
         assert isinstance(transport, Scripted)
@@ -323,6 +344,20 @@ async def test_what_is_refused_by_authentication_is_retried_slowly(
     assert asyncio.get_running_loop().time() - began >= 0.15
 
 
+async def test_after_a_bad_certificate_the_next_host_is_tried_at_once(
+    stage: Stage, link: MakeLink
+) -> None:
+    class Expired(Scripted):
+        async def open(self) -> None:
+            raise CertificateRefused("the certificate has expired")
+
+    stage.kinds = {"a:1": Expired}
+    for _ in range(10):  # it starts anywhere
+        probe = link(reconnect_max=30)
+        await probe.until_phase(Phase.READY)
+    assert any(isinstance(transport, Expired) for transport in stage.opened)
+
+
 async def test_an_outage_is_logged_once(
     stage: Stage, link: MakeLink, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -354,3 +389,82 @@ async def test_a_link_is_for_subclasses() -> None:
     with pytest.raises(NotImplementedError):
         await bare.assert_topology(transport)
     assert issubclass(BrokerUnavailable, BatonError)
+
+
+async def test_each_round_is_told_while_it_is_well_and_while_it_is_not(
+    stage: Stage, link: MakeLink
+) -> None:
+    probe = link(pulse=0.1)
+    await probe.until(lambda: probe.rounds >= 2)
+    assert stage.opened[0].calls.count("pulse") >= 1
+    stage.kinds = {"a:1": Refusing, "b:2": Refusing}
+    stage.opened[0].listener.lost(BrokerUnavailable("gone"))
+    await probe.until_phase(Phase.DISCONNECTED)
+    so_far = probe.rounds
+    await stage.until_opened(4)
+    await probe.until(lambda: probe.rounds >= so_far + 2)
+
+
+async def test_what_asks_for_much_has_a_deadline_for_each_part(
+    stage: Stage, link: MakeLink
+) -> None:
+    probe = link(deadline=0.3)
+    probe.parts = 10  # each takes 0.1 s
+    await probe.until_phase(Phase.READY)
+    assert len(stage.opened) == 1
+
+
+async def test_a_link_in_doubt_is_not_ready(stage: Stage, link: MakeLink) -> None:
+    probe = link(pulse=0.1)
+    probe.in_doubt = "it may not write"
+    await probe.until(lambda: probe.state.reason == "it may not write")
+    await probe.until(lambda: stage.opened[0].calls.count("pulse") >= 2)
+    assert probe.state.phase is Phase.CONNECTING
+    probe.in_doubt = ""
+    probe._works()
+    assert probe.state.phase is Phase.READY
+
+
+async def test_a_new_connection_is_told_before_it_is_used(stage: Stage, link: MakeLink) -> None:
+    probe = link()
+    await probe.until_phase(Phase.READY)
+    stage.opened[0].listener.channel_lost(NotFound("no exchange"))
+    await probe.until(lambda: "renew" in stage.opened[0].calls)
+    assert probe.connections == stage.opened
+    stage.opened[0].listener.lost(BrokerUnavailable("gone"))
+    await stage.until_opened(2)
+    await probe.until_phase(Phase.READY)
+    assert probe.connections == stage.opened
+
+
+async def test_a_channel_that_is_closed_again_and_again_is_told_of_once(
+    stage: Stage, link: MakeLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    probe = link()
+    probe.in_doubt = "it may not write"
+    await probe.until(lambda: probe.state.reason == "it may not write")
+    for number in range(1, 4):
+        stage.opened[0].listener.channel_lost(NotFound("no exchange"))
+        await probe.until(lambda: stage.opened[0].calls.count("renew") == number)  # noqa: B023
+    assert caplog.text.count("the broker closed the channel") == 1
+    assert {state.reason for state in probe.states} == {"it may not write"}
+
+
+def test_the_worst_of_several_states() -> None:
+    states = [State(phase) for phase in (Phase.READY, Phase.DISCONNECTED, Phase.BLOCKED)]
+    assert State.worst(states) is states[1]
+    assert State.worst(states[:1]) is states[0]
+
+
+async def test_an_answer_may_wait_behind_much_else(stage: Stage, link: MakeLink) -> None:
+    class Busy(Scripted):
+        async def declare(self, topology: Topology) -> None:
+            for _ in range(6):
+                await asyncio.sleep(0.1)
+                probe.progressed()  # as a link does when something is delivered
+            await super().declare(topology)
+
+    stage.kinds = {"a:1": Busy, "b:2": Busy}
+    probe = link(deadline=0.3)
+    await probe.until_phase(Phase.READY)
+    assert len(stage.opened) == 1

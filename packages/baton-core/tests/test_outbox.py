@@ -199,8 +199,32 @@ def test_gives_up_what_is_longer_than_the_broker_takes(caplog: pytest.LogCapture
     put(outbox, b"short", b"x" * 1000)
     outbox.take()
     with caplog.at_level(logging.ERROR):
-        outbox.discard(100)
+        outbox.shrink(100)
     assert "1,000 bytes" in caplog.text
     outbox.rewind()
     assert bodies(outbox) == [b"short"]
     assert len(outbox) == 1
+
+
+def test_says_something_shorter_instead_in_the_same_place() -> None:
+    outbox = Outbox(100, 4_000)
+    opened = []
+    outbox.on_open(lambda: opened.append(True))
+    put(outbox, b"first", b"x" * 2000, b"last")
+    large = outbox._outputs[2]
+    large.instead = lambda error: f"{error.size} of {error.limit}".encode()
+    outbox.take()
+    assert not outbox.open
+    outbox.shrink(100)
+    assert opened == [True]
+    outbox.rewind()
+    assert bodies(outbox) == [b"first", b"2000 of 100", b"last"]
+    assert len(outbox) == 3
+
+
+def test_gives_up_what_is_too_long_even_then(caplog: pytest.LogCaptureFixture) -> None:
+    outbox = Outbox(100, 100_000)
+    put(outbox, b"x" * 1000)
+    outbox._outputs[1].instead = lambda _: b"y" * 500
+    outbox.shrink(100)
+    assert len(outbox) == 0

@@ -11,7 +11,17 @@ from typing import Any
 
 import pytest
 
-from baton import Configuration, Consumer, Message, Monitor, Server, Service, State
+from baton import (
+    Collector,
+    Configuration,
+    Consumer,
+    Message,
+    Monitor,
+    Server,
+    Service,
+    State,
+)
+from baton.channel import Channel
 from baton.command import Requester
 from baton.errors import BatonError, Unroutable
 from baton.extension import Extension
@@ -523,8 +533,11 @@ class TestMonitor:
         class Odd(Collecting):
             def process_message(self, message: Message) -> None:
                 super().process_message(message)
-                if message.get("of") == "cancel":
+                task = asyncio.current_task()
+                if message.get("of") == "raise cancelled":
                     raise asyncio.CancelledError
+                if message.get("of") == "cancel itself" and task is not None:
+                    task.cancel()
 
             def process_malformed(self, raw: bytes, error: BatonError) -> None:
                 super().process_malformed(raw, error)
@@ -536,7 +549,8 @@ class TestMonitor:
         await world.service()
         await _answers(world, monitor)
         world.broker.publish(Publication(1, "baton_echo_out", "", b"\xff", Envelope()))
-        world.send("cancel")
+        world.send("raise cancelled")
+        world.send("cancel itself")
         world.send("after")
         await monitor.until(lambda: "after" in monitor.seen)
 
@@ -650,3 +664,124 @@ async def _answers_to(world: World, done: asyncio.Event) -> None:
                 await asyncio.wait_for(done.wait(), 0.2)
             except TimeoutError:
                 continue
+
+
+async def test_is_watched_before_and_after_the_start(world: World) -> None:
+    service = EchoService(world.configure(), SERVER)
+    early: list[Phase] = []
+    late: list[Phase] = []
+    service.watch(lambda state: early.append(state.phase))
+    assert service.state.phase is Phase.CONNECTING
+    await service.start()
+    world.stops.append(lambda: service.stop(0))
+    service.watch(lambda state: late.append(state.phase))
+    await world.is_ready(service)
+    assert early == late
+    assert early[-1] is Phase.READY
+    assert service.state == service.channel.state
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_its_pulse_goes_on_whether_the_broker_is_there_or_not(
+    world: World, early: bool
+) -> None:
+    service = EchoService(world.configure(), SERVER)
+    pulses: asyncio.Queue[None] = asyncio.Queue()
+    if early:
+        service.watch_pulse(lambda: pulses.put_nowait(None))
+    await service.start()
+    world.stops.append(lambda: service.stop(0))
+    if not early:
+        service.watch_pulse(lambda: pulses.put_nowait(None))
+    for _ in range(2):
+        await asyncio.wait_for(pulses.get(), 5)
+    world.broker.stop("connection refused")
+    await reach(lambda: service.state, service.watch, Phase.DISCONNECTED)
+    while not pulses.empty():
+        pulses.get_nowait()
+    for _ in range(2):
+        await asyncio.wait_for(pulses.get(), 5)
+
+
+async def test_all_that_a_service_says_carries_its_instance(world: World) -> None:
+    class Both(EchoService):
+        def setup_consumers(self) -> None:
+            super().setup_consumers()
+            self.add_consumer(Echo("second", self.server))
+
+    monitor = await world.monitor()
+    service = await world.service(Both)
+    await world.service(server=Server("web02.example.org", "staging"))
+    world.send(1)
+    world.send(2, "staging")
+    await monitor.until(lambda: len(monitor.messages) == 3)
+    instances = {
+        (message["fqdn"], message.headers["baton-instance"]) for message in monitor.messages
+    }
+    assert len(instances) == 2
+    assert (SERVER.fqdn, service.instance) in instances
+
+
+async def test_a_shared_channel_is_started_and_stopped_by_whoever_made_it(world: World) -> None:
+    monitor = await world.monitor()
+    channel = Channel(world.configure(), EXTENSION)
+    for number in range(1, 4):
+        service = EchoService(world.configuration, Server(f"web0{number}.example.org"))
+        service.share(channel)
+        await service.start()
+        assert service.state.phase is Phase.CONNECTING
+    channel.start()
+    await reach(lambda: channel.state, channel.watch, Phase.READY)
+    world.send(1, "*")
+    await monitor.until(lambda: len(monitor.messages) == 3)
+    assert not await service.stop()
+    assert channel.state.phase is Phase.READY
+    assert not await channel.stop(5)
+
+
+async def test_a_cancel_that_nobody_answers_leaves_time_for_what_runs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    Slow.started, Slow.goes_on = asyncio.Event(), asyncio.Event()
+    service = await world.service(SlowService)
+    world.send(1)
+    await asyncio.wait_for(Slow.started.wait(), 5)
+    monkeypatch.setattr(MemoryTransport, "cancel", never)
+    stopping = asyncio.ensure_future(service.stop(1))
+    asyncio.get_running_loop().call_later(0.1, Slow.goes_on.set)
+    assert not await asyncio.wait_for(stopping, 5)
+
+
+class Slow(Echo):
+    started: asyncio.Event
+    goes_on: asyncio.Event
+
+    async def process_message(self, message: Message) -> None:
+        Slow.started.set()
+        await Slow.goes_on.wait()
+
+
+class SlowService(EchoService):
+    consumer = Slow
+
+
+async def test_what_the_broker_finds_too_large_is_replaced_by_an_error(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("baton.transports.memory.MAX_MESSAGE_SIZE", 2_000)
+    monitor = await world.monitor()
+    service = await world.service()
+    world.send(1)
+    async with Collector(world.configuration, EXTENSION) as collector:
+        await collector.send({"type": "echo", "n": "x" * 1_960}, [SERVER.fqdn])
+        (reply,) = [reply async for reply in collector.replies(5)]
+    assert reply.message["error_class"] == "MessageTooLarge"
+    assert "above the limit of 2,000 bytes" in reply.message["error_message"]
+    assert reply.fqdn == SERVER.fqdn
+    assert reply.end is not None
+    world.send(2)
+    await monitor.until(lambda: 2 in monitor.seen)
+    assert not await service.stop()

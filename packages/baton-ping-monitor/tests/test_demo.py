@@ -13,8 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from baton import Message, Server
-from baton_ping_monitor.demo import FLEET, Character, Demo, SimulatedConsumer
+from baton_ping_monitor.demo import FLEET, Demo
 from baton_ping_monitor.fleet import FleetView, Health
 
 if TYPE_CHECKING:
@@ -79,38 +78,6 @@ async def test_the_run_ends_when_its_time_is_over() -> None:
     await demo.start()
     await demo.run(seconds=0.01)
     assert not await demo.stop()
-
-
-async def test_a_silent_server_answers_again() -> None:
-    consumer = SimulatedConsumer(Server("web"), Character((0.0, 0.0), silent=5), seed=1)
-    answers: list[int] = []
-    ping = Message({"type": "ping"})
-
-    class Listener:
-        def update(self, message: object) -> None:
-            answers.append(number)
-
-    consumer.add_observer(Listener())
-    for number in range(30):  # noqa: B007  (the listener reads it)
-        await consumer.process_message(ping)
-    assert answers == [0, 1, *range(7, 24), 24, 25]
-
-
-async def test_the_same_seed_fails_the_same_pings() -> None:
-    async def failures(seed: int) -> list[tuple[int, str]]:
-        character = Character((0.0, 0.0), failures=0.5, complaint="no space")
-        consumer = SimulatedConsumer(Server("web"), character, seed)
-        failed = []
-        for number in range(40):
-            try:
-                await consumer.process_message(Message({"type": "ping"}))
-            except OSError as error:
-                failed.append((number, str(error)))
-        return failed
-
-    assert {complaint for _, complaint in await failures(1)} == {"no space"}
-    assert 10 < len(await failures(1)) < 30
-    assert await failures(1) == await failures(1) != await failures(2)
 
 
 def test_in_a_terminal(start: Start) -> None:

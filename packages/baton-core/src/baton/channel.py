@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from baton.consumer_manager import REMEMBERED, ConsumerManager, Origin
-from baton.errors import BatonError, MessageTooLarge
+from baton.errors import BatonError, MessageTooLarge, NotPermitted
+from baton.exchanges import input_exchange, output_exchange
 from baton.link import Link, Phase, State
+from baton.message import new_id
 from baton.outbox import Outbox
-from baton.transports import Binding, Exchange, Queue, Topology, Transport
+from baton.transports import Binding, Queue, Topology, Transport
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _REFUSED_PAUSE: Final = 1.0
+_SLICE: Final = 25
+"""Queues that are declared, or asserted by a pulse, at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +57,16 @@ class Channel:
     """
 
     def __init__(self, configuration: Configuration, extension: Extension) -> None:
-        durable = not configuration.interop
-        self.exchange = Exchange(configuration.exchange or extension.exchange, durable)
-        self.exchange_out = Exchange(configuration.exchange_out or extension.exchange_out, durable)
+        self.exchange = input_exchange(configuration, extension)
+        self.exchange_out = output_exchange(configuration, extension)
         self.managers: list[ConsumerManager] = []
         self._configuration = configuration
         self._extension = extension
         self._outbox = Outbox(configuration.outbox_messages, configuration.outbox_bytes)
         self._outbox.on_open(self._wake_managers)
         self._watchers: list[Callable[[State], None]] = []
+        self._pulse_watchers: list[Callable[[], None]] = []
+        self._round: set[Link] = set()
         self._state = State()
         host = configuration.fqdn or socket.gethostname()
         self._inbound = _ConsumingLink(self, configuration, f"{extension.name} consumes {host}")
@@ -72,16 +77,20 @@ class Channel:
     @property
     def state(self) -> State:
         """The worse of the two links' states: ready when both are."""
-        states = (self._inbound.state, self._outbound.state)
-        return max(states, key=lambda state: _SEVERITY[state.phase])
+        return State.worst((self._inbound.state, self._outbound.state))
 
     def watch(self, callback: Callable[[State], None]) -> None:
         """Have *callback* called, on the loop, with each new :attr:`state`."""
         self._watchers.append(callback)
 
-    def add_consumer(self, consumer: Consumer) -> ConsumerManager:
+    def watch_pulse(self, callback: Callable[[], None]) -> None:
+        """Have *callback* called, on the loop, each time that both links have gone round: each
+        has had a pulse, or tried to connect. While that comes, something can come of it."""
+        self._pulse_watchers.append(callback)
+
+    def add_consumer(self, consumer: Consumer, instance: str | None = None) -> ConsumerManager:
         """Have *consumer* receive what is sent to its routing keys, from now or from
-        :meth:`start` on."""
+        :meth:`start` on. *instance* is the id of the service whose consumer it is."""
         settings = self._configuration
         manager = ConsumerManager(
             consumer,
@@ -89,7 +98,8 @@ class Channel:
             origin=Origin(
                 self.exchange_out.name,
                 app_id=self._extension.name,
-                user_id=settings.rabbit_user if settings.rabbit_user_id else None,
+                user_id=settings.user_id,
+                instance=instance or new_id(),
             ),
             outbox=self._outbox,
             timeout=settings.handler_timeout,
@@ -112,8 +122,10 @@ class Channel:
         """Stop consuming, let what is in flight finish for *grace* seconds, and disconnect."""
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
-                with suppress(BatonError):
-                    await self._inbound.stop_consuming()
+                # Over a half-open connection there is no answer: leave time for what runs.
+                with suppress(BatonError, TimeoutError):
+                    async with asyncio.timeout(grace / 2):
+                        await self._inbound.stop_consuming()
                 await asyncio.gather(*(manager.drain() for manager in self.managers))
                 await self._outbound.drain()
         abandoned = Abandoned(
@@ -137,12 +149,17 @@ class Channel:
                 except Exception:  # a watcher never wounds the channel
                     logger.exception("A watcher of the state failed")
 
+    def note_round(self, link: Link) -> None:
+        """A link went round: tell the watchers of the pulse if both have."""
+        self._round.add(link)
+        if len(self._round) == 2:
+            self._round.clear()
+            for callback in self._pulse_watchers:
+                callback()
+
     def _wake_managers(self) -> None:
         for manager in self.managers:
             manager.wake()
-
-
-_SEVERITY = {Phase.READY: 0, Phase.BLOCKED: 1, Phase.CONNECTING: 2, Phase.DISCONNECTED: 3}
 
 
 class _ConsumingLink(Link):
@@ -162,31 +179,45 @@ class _ConsumingLink(Link):
         self._consuming: set[str] = set()
         self._done: list[Delivery] = []
         self._stopping = False
-        self._connected_to: Transport | None = None
+        self._asserted = 0
 
     def add(self, manager: ConsumerManager) -> None:
         """Consume for *manager*, too; at once if connected."""
         self._mend()
 
+    @property
+    def pulses_per_period(self) -> float:
+        return len(self._slices())
+
+    def connected(self) -> None:
+        # A kept name is refused while the broker still holds the old, half-open connection.
+        self._queues.clear()
+
+    def went_round(self) -> None:
+        self._channel.note_round(self)
+
     async def establish(self, transport: Transport) -> None:
-        if transport is not self._connected_to:
-            # A kept name is refused while the broker still holds the old, half-open connection.
-            self._connected_to = transport
-            self._queues.clear()
         known = set(self._queues.values())
         for manager in self._channel.managers:
             if manager not in known:
                 self._queues[f"{manager.queue}.{secrets.token_hex(8)}"] = manager
-        await transport.declare(self._topology())
-        for queue in self._queues:
-            if queue not in self._consuming and not self._stopping:
-                self._consuming.add(queue)
-                await transport.consume(queue, self._configuration.prefetch)
+        for queues in self._slices():
+            await transport.declare(self._topology(queues))
+            self.progressed()
+            for queue in queues:
+                if queue not in self._consuming and not self._stopping:
+                    self._consuming.add(queue)
+                    await transport.consume(queue, self._configuration.prefetch)
+                    self.progressed()
 
     async def assert_topology(self, transport: Transport) -> None:
-        await transport.declare(self._topology())
+        """Assert one slice after the other, so that many servers' pulses spread."""
+        slices = self._slices()
+        self._asserted = (self._asserted + 1) % len(slices)
+        await transport.declare(self._topology(slices[self._asserted]))
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
+        self.progressed()
         for queue, batch in _by_queue(deliveries):
             manager = self._queues.get(queue)
             if manager is not None:
@@ -220,25 +251,26 @@ class _ConsumingLink(Link):
             if self.transport is not None:
                 await self.transport.cancel(queue)
 
-    def _topology(self) -> Topology:
+    def _slices(self) -> list[list[str]]:
+        """The queues, so many at a time as can be declared well within a deadline."""
+        queues = list(self._queues)
+        return [queues[at : at + _SLICE] for at in range(0, len(queues), _SLICE)] or [[]]
+
+    def _topology(self, queues: Sequence[str]) -> Topology:
         exchange, exchange_out = self._channel.exchange, self._channel.exchange_out
         return Topology(
             exchanges=(exchange, exchange_out),
-            queues=[Queue(name, arguments=self._arguments) for name in self._queues],
+            queues=[Queue(name, arguments=self._arguments) for name in queues],
             bindings=[
                 Binding(name, exchange.name, key)
-                for name, manager in self._queues.items()
-                for key in manager.consumer.routing_keys
+                for name in queues
+                for key in self._queues[name].consumer.routing_keys
             ],
         )
 
 
 class _PublishingLink(Link):
     """Publishes what is in the outbox, once for each turn of the loop."""
-
-    # No command finds out that the output exchange is gone when no requester can listen on it.
-    # This pulse is one request, so it may come more often than the other's.
-    pulses_per_period = 2.0
 
     def __init__(
         self, channel: Channel, configuration: Configuration, name: str, outbox: Outbox
@@ -248,6 +280,20 @@ class _PublishingLink(Link):
         self._outbox = outbox
         self._scheduled = False
         self._drained = asyncio.Event()
+        self._refusal = ""
+
+    @property
+    def pulses_per_period(self) -> float:
+        # No command finds out that the output exchange is gone when no requester can listen on
+        # it. This pulse is one request, so it may come more often than the other's.
+        return 2.0
+
+    @property
+    def doubt(self) -> str:
+        return self._refusal
+
+    def went_round(self) -> None:
+        self._channel.note_round(self)
 
     async def establish(self, transport: Transport) -> None:
         await self.assert_topology(transport)
@@ -263,8 +309,12 @@ class _PublishingLink(Link):
             asyncio.get_running_loop().call_soon(self._flush)
 
     def confirmed(self, numbers: Sequence[int]) -> None:
+        self.progressed()
         self._outbox.confirm(numbers)
         self._look_if_drained()
+        if self._refusal:
+            self._refusal = ""
+            self._works()
 
     def refused(self, numbers: Sequence[int]) -> None:
         logger.warning("%s: the broker refused %d outputs, for now", self.name, len(numbers))
@@ -272,8 +322,11 @@ class _PublishingLink(Link):
 
     def channel_lost(self, error: BatonError) -> None:
         if isinstance(error, MessageTooLarge):
-            self._outbox.discard(error.limit)
+            self._outbox.shrink(error.limit)
             self._look_if_drained()
+        elif isinstance(error, NotPermitted):
+            # Declaring goes well, publishing does not: only a confirm tells that it was mended.
+            self._refusal = str(error)
         super().channel_lost(error)
 
     def detached(self) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from baton.errors import InvalidMessage
+from baton.exchanges import input_exchange
 from baton.message import (
     SENDER_HEADER,
     TARGET_HEADER,
@@ -57,9 +58,9 @@ class Requester:
     def of(cls, configuration: Configuration, extension: Extension) -> Requester:
         """The requester that the settings describe."""
         return cls(
-            exchange=configuration.exchange or extension.exchange,
+            exchange=input_exchange(configuration, extension).name,
             sender=_own_name(),
-            user_id=configuration.rabbit_user if configuration.rabbit_user_id else None,
+            user_id=configuration.user_id,
             expires=configuration.expires,
         )
 

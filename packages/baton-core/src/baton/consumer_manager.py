@@ -13,10 +13,11 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from baton.consumer import Consumer, Outcome
+from baton.errors import MessageTooLarge
 from baton.message import (
     BCC_HEADER,
     CONTENT_TYPE,
@@ -66,7 +67,7 @@ class Origin:
     exchange_out: str
     app_id: str
     user_id: str | None
-    instance: str = field(default_factory=new_id)
+    instance: str
 
 
 _current: ContextVar[Command | None] = ContextVar("baton_command", default=None)
@@ -235,9 +236,13 @@ class ConsumerManager:
             return
         command.started = time.monotonic()
         _current.set(command)
-        outcome = self.consumer.handle_message_blocking(command.delivery)
+        try:
+            outcome = self.consumer.handle_message_blocking(command.delivery).name
+        except BaseException as error:  # from what an extension overrides: its thread goes on
+            logger.exception("%s", self.consumer.consumer_name)
+            outcome = Outcome(error).name
         _current.set(None)
-        mailbox.post(lambda: self._end(command, outcome.name))
+        mailbox.post(lambda: self._end(command, outcome))
 
     def _begin(self, delivery: Delivery) -> Command | None:
         """The command to run for *delivery*; None if it is not to be run (any more)."""
@@ -289,17 +294,22 @@ class ConsumerManager:
         if command.last is not None and not command.last.sent:
             command.last.headers[END_HEADER] = end
         elif command.reply_to is not None:
-            body = self._end_body()
+            body = self._body({"type": END_TYPE})
             self._outbox.reserve_beyond(len(body))
             self._send(command, command.reply_to, body, {END_HEADER: end})
         self._complete(command)
 
-    def _end_body(self) -> bytes:
+    def _body(self, message: Mapping[str, Any]) -> bytes:
+        """*message* with who says it, whatever is wrong with the consumer's own attributes."""
         try:
-            return encode_body({**self.consumer.attributes, "type": END_TYPE})
+            return encode_body({**self.consumer.attributes, **message})
         except BaseException:
             logger.exception("The attributes of %s", self.consumer.consumer_name)
-            return encode_body({**self.consumer.server.attributes, "type": END_TYPE})
+            return encode_body({**self.consumer.server.attributes, **message})
+
+    def _too_large(self, error: MessageTooLarge) -> bytes:
+        name = type(error).__name__
+        return self._body({"type": "error", "error_class": name, "error_message": str(error)})
 
     def _publish(self, command: Command | None, body: bytes) -> None:
         headers: dict[str, Any] = {}
@@ -335,6 +345,7 @@ class ConsumerManager:
             ),
             headers=headers,
             confirmed=None if command is None else lambda: self._confirmed(command),
+            instead=self._too_large,
         )
         self._outbox.add(output)
         self._flush()

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,10 +22,12 @@ from baton.errors import (
     BatonError,
     BrokerError,
     BrokerUnavailable,
+    CertificateRefused,
     ConfigurationError,
     TopologyError,
 )
 from baton.transports import Transport, TransportListener, open_transport
+from baton.transports.hosts import Hosts
 
 if TYPE_CHECKING:
     from baton.broker_url import Endpoint
@@ -47,6 +49,14 @@ class Phase(StrEnum):
     DISCONNECTED = "disconnected"
 
 
+_SEVERITY: Final = {
+    Phase.READY: 0,
+    Phase.BLOCKED: 1,
+    Phase.CONNECTING: 2,
+    Phase.DISCONNECTED: 3,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """A phase, since when (seconds since the epoch), and why if it is not a good one."""
@@ -54,6 +64,11 @@ class State:
     phase: Phase = Phase.CONNECTING
     since: float = field(default_factory=time.time)
     reason: str = ""
+
+    @classmethod
+    def worst(cls, states: Iterable[State]) -> State:
+        """The one of *states* that is the furthest from ready."""
+        return max(states, key=lambda state: _SEVERITY[state.phase])
 
     def __str__(self) -> str:
         since = time.strftime("%H:%M:%S", time.localtime(self.since))
@@ -65,9 +80,6 @@ class Link(TransportListener):
 
     *name* is what the broker shows for the connection; *on_state* is called with each new state.
     """
-
-    pulses_per_period = 1.0
-    """How many pulses a link has in each ``PULSE`` seconds."""
 
     def __init__(
         self, configuration: Configuration, name: str, on_state: Callable[[State], None]
@@ -83,7 +95,34 @@ class Link(TransportListener):
         self._stale = False
         self._blocked = ""
         self._reported: dict[str, float] = {}
+        self._deadline: asyncio.Timeout | None = None
+        self._reached = False
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def pulses_per_period(self) -> float:
+        """How many pulses a link has in each ``PULSE`` seconds."""
+        return 1.0
+
+    @property
+    def doubt(self) -> str:
+        """Why a link that is established is not to be called ready yet; empty if it is."""
+        return ""
+
+    def connected(self) -> None:
+        """A transport was opened: nothing is established on it yet."""
+
+    def went_round(self) -> None:
+        """Something was tried since the last call: a pulse, or to connect. However bad things are,
+        a link goes round, at the latest when a pulse and a deadline, or the longest pause after a
+        refusal, are over."""
+
+    def progressed(self) -> None:
+        """What is waited for has another deadline from here on: to be called when the broker has
+        answered a part of it, or has said anything else, behind which the answer may wait."""
+        if self._deadline is not None:
+            now = asyncio.get_running_loop().time()
+            self._deadline.reschedule(now + self._configuration.deadline)
 
     async def establish(self, transport: Transport) -> None:
         """Declare and consume all that this link stands for.
@@ -121,7 +160,7 @@ class Link(TransportListener):
 
     def channel_lost(self, error: BatonError) -> None:
         """The data channel was closed: open another one."""
-        logger.warning("%s: the broker closed the channel: %s", self.name, error)
+        self._warn(f"the broker closed the channel: {error}")
         self._channel_lost = True
         self.detached()
         self._mend()
@@ -147,33 +186,41 @@ class Link(TransportListener):
 
     async def _keep(self) -> None:
         cap = self._configuration.reconnect_max
-        backoff = Backoff(cap)
-        for endpoint in _in_turn(self._configuration.endpoints):
+        refusal = (cap, cap * _AUTHENTICATION_FACTOR)
+        hosts = Hosts(self._configuration.endpoints, cap, refusal)
+        while True:
             opened = time.monotonic()
             try:
-                await self._connect(endpoint)
-            except (AuthenticationFailed, ConfigurationError):
-                await asyncio.sleep(random.uniform(cap, cap * _AUTHENTICATION_FACTOR))
-            except BatonError:
-                pass  # it was reported, and is tried again
+                await self._connect(hosts.next)
+            except CertificateRefused as error:
+                hosts.failed(str(error), refused=True)
+            except (AuthenticationFailed, ConfigurationError) as error:
+                hosts.refused(str(error))
+            except BatonError as error:
+                if time.monotonic() - opened > cap:
+                    hosts.works()
+                (hosts.lost if self._reached else hosts.failed)(str(error))
             except (Exception, asyncio.CancelledError) as error:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
                     raise
                 # A fault of ours or of a library: whatever it is, a link goes on.
                 logger.exception("%s: an unexpected error", self.name)
-                self._report(endpoint, error)
-            if time.monotonic() - opened > cap:
-                backoff.reset()
-            await asyncio.sleep(backoff.next())
+                self._report(hosts.next, error)
+                hosts.lost(repr(error))
+            self.went_round()
+            await asyncio.sleep(hosts.not_before - time.monotonic())
 
     async def _connect(self, endpoint: Endpoint) -> None:
         """Serve one connection until it is lost; always raises."""
         self._lost, self._channel_lost, self._stale, self._blocked = None, False, True, ""
+        self._reached = False
         transport = open_transport(self._configuration, endpoint, self, self.name)
         try:
             await self._within(transport.open(), "connecting")
             self.transport = transport
+            self._reached = True
+            self.connected()
             await self._serve(transport)
         except BatonError as error:
             # Before the transport is closed, which may take its time: it is not ready any more.
@@ -204,6 +251,7 @@ class Link(TransportListener):
                     wait = backoff.next()
             if await self._is_told(wait):
                 continue
+            self.went_round()
             if not self._stale and not self._blocked:
                 await self._pulse(transport)
                 backoff.reset()
@@ -225,6 +273,13 @@ class Link(TransportListener):
 
     async def _establish(self, transport: Transport) -> None:
         await self._within(self.establish(transport), "declaring")
+        self._works()
+
+    def _works(self) -> None:
+        """What was established does what it is for, unless the link itself has a doubt."""
+        if self.doubt:
+            self._become(Phase.CONNECTING, self.doubt)
+            return
         self._reported.clear()
         self._become(Phase.BLOCKED if self._blocked else Phase.READY, self._blocked)
 
@@ -242,10 +297,12 @@ class Link(TransportListener):
     async def _within(self, coroutine: Awaitable[None], what: str) -> None:
         deadline = self._configuration.deadline
         try:
-            async with asyncio.timeout(deadline):
+            async with asyncio.timeout(deadline) as self._deadline:
                 await coroutine
         except TimeoutError:
             raise BrokerUnavailable(f"no answer within {deadline:g} s while {what}") from None
+        finally:
+            self._deadline = None
 
     def _next_pulse(self) -> float:
         return self._configuration.pulse / self.pulses_per_period * random.uniform(0.9, 1.1)
@@ -253,7 +310,7 @@ class Link(TransportListener):
     def _mend(self) -> None:
         self._stale = True
         if self.state.phase is not Phase.DISCONNECTED:
-            self._become(Phase.CONNECTING)
+            self._become(Phase.CONNECTING, self.doubt)
         self._event.set()
 
     def _report(self, endpoint: Endpoint | None, error: BaseException) -> None:
@@ -262,10 +319,13 @@ class Link(TransportListener):
         if endpoint is not None and str(endpoint) not in reason:
             reason = f"{endpoint} ({reason})"
         self._become(Phase.DISCONNECTED, reason)
+        self._warn(f"{reason}; trying again")
+
+    def _warn(self, text: str) -> None:
         now = time.monotonic()
-        if now - self._reported.get(reason, -_REMINDER) >= _REMINDER:
-            logger.warning("%s: %s; trying again", self.name, reason)
-            self._reported[reason] = now
+        if now - self._reported.get(text, -_REMINDER) >= _REMINDER:
+            logger.warning("%s: %s", self.name, text)
+            self._reported[text] = now
 
     def _become(self, phase: Phase, reason: str = "") -> None:
         if (phase, reason) == (self.state.phase, self.state.reason):
@@ -273,10 +333,3 @@ class Link(TransportListener):
         since = self.state.since if phase is self.state.phase else time.time()
         self.state = State(phase, since, reason)
         self._on_state(self.state)
-
-
-def _in_turn(endpoints: tuple[Endpoint, ...]) -> Iterator[Endpoint]:
-    index = random.randrange(len(endpoints))
-    while True:
-        yield endpoints[index % len(endpoints)]
-        index += 1

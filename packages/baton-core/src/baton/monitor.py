@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from baton.consumer import decode
 from baton.errors import InstanceTaken, InvalidMessage, Locked
+from baton.exchanges import output_exchange
 from baton.extension import Extension, find_extension
-from baton.lifecycle import run_until_signalled
 from baton.link import Link, State
 from baton.message import Message
+from baton.runner import run_services
 from baton.text import shorten
-from baton.transports import Binding, Exchange, Queue, Topology, Transport
+from baton.transports import Binding, Queue, Topology, Transport
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -47,6 +48,8 @@ class Monitor:
         self.configuration = configuration
         self.instance = instance
         self._link: _MonitoringLink | None = None
+        self._watchers: list[Callable[[State], None]] = []
+        self._pulse_watchers: list[Callable[[], None]] = []
 
     def process_message(self, message: Message) -> Awaitable[None] | None:
         """Do something with an output message; logs it by default.
@@ -64,14 +67,30 @@ class Monitor:
         logger.warning("No output message: %s: %s", error, shorten(repr(raw)))
 
     @property
+    def name(self) -> str:
+        """What it is called in logs and in answers about its health."""
+        return f"the monitor of {self.extension}"
+
+    @property
     def state(self) -> State:
-        """How the connection is."""
+        """How the connection is; connecting before :meth:`start`."""
         return self._link.state if self._link is not None else State()
 
+    def watch(self, callback: Callable[[State], None]) -> None:
+        """Have *callback* called, on the loop, with each new state of the connection."""
+        self._watchers.append(callback)
+
+    def watch_pulse(self, callback: Callable[[], None]) -> None:
+        """Have *callback* called, on the loop, whenever the connection was found to be well, or
+        was tried to be mended."""
+        self._pulse_watchers.append(callback)
+
     async def start(self, on_state: Callable[[State], None] | None = None) -> None:
-        """Begin to connect. Returns at once; *on_state* is called with each new state."""
+        """Begin to connect. Returns at once; *on_state* is called with each new state, which is
+        logged otherwise."""
         extension = find_extension(self.extension)
-        self._link = _MonitoringLink(self, extension, on_state or self._log_state)
+        self._watchers.insert(0, on_state or self._log_state)
+        self._link = _MonitoringLink(self, extension, self._watchers, self._pulse_watchers)
         self._link.start()
 
     async def failed(self) -> None:
@@ -88,9 +107,7 @@ class Monitor:
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; returns the exit code. Raises InstanceTaken."""
-        return run_until_signalled(
-            self.start, self.stop, self.configuration.grace, failed=self.failed
-        )
+        return run_services([self], self.configuration, failed=self.failed)
 
     def _log_state(self, state: State) -> None:
         logger.info("The monitor of %s is %s", self.extension, state)
@@ -100,18 +117,21 @@ class _MonitoringLink(Link):
     """Declares the monitor's queue, and gives the monitor what comes, one after the other."""
 
     def __init__(
-        self, monitor: Monitor, extension: Extension, on_state: Callable[[State], None]
+        self,
+        monitor: Monitor,
+        extension: Extension,
+        watchers: Sequence[Callable[[State], None]],
+        pulse_watchers: Sequence[Callable[[], None]],
     ) -> None:
         settings = monitor.configuration
-        super().__init__(settings, f"{extension.name}-monitor", on_state)
+        super().__init__(settings, f"{extension.name}-monitor", self._tell)
+        self._watchers = watchers
+        self._pulse_watchers = pulse_watchers
         self.failure: asyncio.Future[InstanceTaken] = asyncio.get_running_loop().create_future()
         self._monitor = monitor
-        self._exchange = Exchange(
-            settings.exchange_out or extension.exchange_out, durable=not settings.interop
-        )
+        self._exchange = output_exchange(settings, extension)
         self._extension = extension
         self._queue = _queue(extension, monitor.instance, cluster=settings.cluster)
-        self._connected_to: Transport | None = None
         self._stopping = False
         self._held_lock = False
         self._patience_ends: float | None = None
@@ -131,13 +151,18 @@ class _MonitoringLink(Link):
             self._runner.cancel()
         await super().stop()
 
+    def connected(self) -> None:
+        # A queue of one's own gets a fresh name: the broker may still hold the old one.
+        self._queue = _queue(
+            self._extension, self._monitor.instance, cluster=self._configuration.cluster
+        )
+
+    def went_round(self) -> None:
+        for callback in self._pulse_watchers:
+            callback()
+
     async def establish(self, transport: Transport) -> None:
-        instance = self._monitor.instance
-        if transport is not self._connected_to:
-            # A queue of one's own gets a fresh name: the broker may still hold the old one.
-            self._connected_to = transport
-            self._queue = _queue(self._extension, instance, cluster=self._configuration.cluster)
-        if instance is not None:
+        if self._monitor.instance is not None:
             await self._lock(transport)
         await self.assert_topology(transport)
         if not self._consuming:
@@ -154,6 +179,7 @@ class _MonitoringLink(Link):
         )
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
+        self.progressed()
         for delivery in deliveries:
             self._buffer.put_nowait(delivery)
 
@@ -164,6 +190,10 @@ class _MonitoringLink(Link):
     def detached(self) -> None:
         self._consuming = False
         self._forget_waiting()
+
+    def _tell(self, state: State) -> None:
+        for callback in self._watchers:
+            callback(state)
 
     def _forget_waiting(self) -> None:
         """What is not begun comes again, here or in the next process."""
@@ -176,13 +206,21 @@ class _MonitoringLink(Link):
         while (delivery := await self._buffer.get()) is not None:
             try:
                 await self._process(delivery)
-            except (Exception, asyncio.CancelledError):  # a monitor goes on
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
+            except asyncio.CancelledError:
+                if self._stopping:
                     raise
+                # The handler cancelled the task that it runs in: another one goes on.
                 logger.exception("The monitor failed at %s", shorten(repr(delivery.body)))
-            if self.transport is not None:
-                self.transport.acknowledge([delivery])
+                self._acknowledge(delivery)
+                self._runner = asyncio.get_running_loop().create_task(self._run())
+                return
+            except Exception:  # a monitor goes on
+                logger.exception("The monitor failed at %s", shorten(repr(delivery.body)))
+            self._acknowledge(delivery)
+
+    def _acknowledge(self, delivery: Delivery) -> None:
+        if self.transport is not None:
+            self.transport.acknowledge([delivery])
 
     async def _process(self, delivery: Delivery) -> None:
         try:

@@ -25,7 +25,10 @@ OVERHEAD: Final = 512
 
 @dataclass(slots=True, eq=False)
 class Output:
-    """An output that is not confirmed yet. Its headers may change until it is first sent."""
+    """An output that is not confirmed yet. Its headers may change until it is first sent.
+
+    *instead* makes the body to send in its place if the broker finds it too large.
+    """
 
     exchange: str
     routing_key: str
@@ -33,6 +36,7 @@ class Output:
     envelope: Envelope
     headers: dict[str, Any] = field(default_factory=dict)
     confirmed: Callable[[], None] | None = None
+    instead: Callable[[MessageTooLarge], bytes] | None = None
     number: int = 0
     sent: bool = False
 
@@ -134,18 +138,27 @@ class Outbox:
         """The broker has these."""
         self._release([self._outputs.pop(n) for n in numbers if n in self._outputs])
 
-    def discard(self, limit: int) -> None:
-        """Give up the outputs longer than *limit* bytes: the broker would refuse them for ever."""
+    def shrink(self, limit: int) -> None:
+        """Replace the outputs longer than *limit* bytes, which the broker would refuse for ever, by
+        what is to be said instead; give up those that are still too long."""
         large = [output for output in self._outputs.values() if len(output.body) > limit]
+        given_up, saved = [], 0
         for output in large:
+            size, began = len(output.body), output.body[:400].decode("ascii", "replace")
             logger.error(
-                "Gave up an output of %s bytes, the broker takes %s: %s",
-                f"{len(output.body):,}",
+                "The broker does not take an output of %s bytes, at most %s: %s",
+                f"{size:,}",
                 f"{limit:,}",
-                shorten(output.body[:400].decode("ascii", "replace")),
+                shorten(began),
             )
-            del self._outputs[output.number]
-        self._release(large)
+            body = output.instead(MessageTooLarge(size, limit)) if output.instead else output.body
+            if len(body) > limit:
+                del self._outputs[output.number]
+                given_up.append(output)
+            else:
+                saved += size - len(body)
+                output.body = body
+        self._release(given_up, saved)
 
     def close(self) -> None:
         """Take no more, and let go of the threads that wait for room."""
@@ -157,14 +170,14 @@ class Outbox:
         self._count += 1
         self._bytes += size + OVERHEAD
 
-    def _release(self, outputs: Sequence[Output]) -> None:
-        if not outputs:
+    def _release(self, outputs: Sequence[Output], saved: int = 0) -> None:
+        if not outputs and not saved:
             return
         with self._room:
             # In here: a worker thread may claim, and then wait, in between.
             was_open = self.open
             self._count -= len(outputs)
-            self._bytes -= sum(output.size for output in outputs)
+            self._bytes -= saved + sum(output.size for output in outputs)
             is_open = self.open
             if is_open and not was_open:
                 self._room.notify_all()

@@ -26,6 +26,7 @@ from baton.errors import (
     PublishTimeout,
     Unroutable,
 )
+from baton.exchanges import output_exchange
 from baton.message import END_HEADER, END_TYPE, INSTANCE_HEADER, Message, new_id
 from baton.server import Server
 from baton.transports import (
@@ -104,7 +105,7 @@ class Collector(TransportListener):
         self._configuration = configuration
         self._extension = extension
         self._requester = Requester.of(configuration, extension)
-        self._exchange_out = configuration.exchange_out or extension.exchange_out
+        self._exchange_out = output_exchange(configuration, extension).name
         self._reply_key = new_id()
         self._transport: Transport | None = None
         self._sent_at = 0.0

@@ -1,0 +1,260 @@
+"""Servers that are made up: who they are, how they behave, and that they share what they can."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from baton import Collector, Configuration, Consumer, Extension, Message, Server, Service, State
+from baton.link import Phase
+from baton.simulation import (
+    Character,
+    Mixture,
+    SimulatedConsumer,
+    Simulation,
+    made_up_servers,
+)
+from baton.transports import (
+    Exchange,
+    Topology,
+    Transport,
+    TransportListener,
+    open_transport,
+)
+from baton.transports.memory import MemoryTransport, memory_broker
+
+ECHO = Extension("baton-echo", service=f"{__name__}:EchoService")
+NOTHING_SPECIAL = Mixture()
+WEB01 = Server("web01.example.org", "production", ("shop",))
+
+
+class Echo(Consumer):
+    @property
+    def routing_keys(self) -> tuple[str, ...]:
+        return self.server.routing_keys
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return self.server.attributes
+
+    async def process_message(self, message: Message) -> None:
+        self.notify({"type": "echo"})
+
+
+class BlockingEcho(Echo):
+    def process_message(self, message: Message) -> None:  # type: ignore[override]
+        self.notify({"type": "echo"})
+
+
+class EchoService(Service):
+    extension = ECHO.name
+
+    def setup_consumers(self) -> None:
+        self.add_consumer(Echo("echo", self.server))
+
+
+class Heard:
+    """Keeps what a consumer notifies."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self.types: list[str] = []
+        consumer.add_observer(self)
+
+    def update(self, message: Any) -> None:
+        self.types.append(message["type"])
+
+
+@pytest.fixture
+async def simulate(
+    memory_url: str,
+) -> AsyncIterator[Callable[..., Awaitable[Simulation]]]:
+    """Starts a simulation of so many servers, and returns when all are ready."""
+    simulations = []
+
+    async def simulate(
+        count: int, mixture: Mixture = NOTHING_SPECIAL, **settings: Any
+    ) -> Simulation:
+        configuration = Configuration(rabbit_url=memory_url, **settings)
+        servers = made_up_servers(count, ["production"])
+        simulation = Simulation(
+            configuration, ECHO, zip(servers, mixture.characters(count, 1), strict=True)
+        )
+        ready = asyncio.Event()
+        simulation.watch(lambda state: ready.set() if state.phase is Phase.READY else None)
+        simulations.append(simulation)
+        await simulation.start()
+        await asyncio.wait_for(ready.wait(), 10)
+        return simulation
+
+    yield simulate
+    for simulation in simulations:
+        await simulation.stop(0)
+
+
+async def ask(configuration: Configuration, key: str, count: int) -> Counter[tuple[str, str]]:
+    """What *count* servers said: who, and what type of output."""
+    said: Counter[tuple[str, str]] = Counter()
+    async with Collector(configuration, ECHO) as collector:
+        await collector.send({"type": "echo"}, [key])
+        async for reply in collector.replies(10):
+            if reply.is_output:
+                said[reply.fqdn, reply.message.type] += 1
+            if said.total() == count:
+                break
+    return said
+
+
+def test_made_up_servers_have_names_environments_and_applications_of_their_own() -> None:
+    servers = list(made_up_servers(7, ["production", "staging"], prefix="eu"))
+    assert [server.fqdn for server in servers][:2] == ["eu00001.example.org", "eu00002.example.org"]
+    assert len({server.fqdn for server in servers}) == 7
+    assert [server.environment for server in servers[:3]] == ["production", "staging", "production"]
+    assert len({server.app_names for server in servers}) > 2
+
+
+def test_a_mixture_has_exactly_the_shares_that_it_says() -> None:
+    characters = Mixture(slow=0.1, failing=0.25, latency=0.02).characters(40, seed=1)
+    assert len(characters) == 40
+    assert sum(each.failures == 1 for each in characters) == 10
+    assert sum(each.pause[0] >= 0.5 for each in characters) == 4
+    assert {each.pause for each in characters} == {(0.01, 0.03), (0.51, 2.03)}
+    assert Mixture(slow=0.5).characters(40, 1) == Mixture(slow=0.5).characters(40, 1)
+    assert Mixture(slow=0.5).characters(40, 1) != Mixture(slow=0.5).characters(40, 2)
+
+
+async def test_each_server_answers_once(simulate: Callable[..., Awaitable[Simulation]]) -> None:
+    simulation = await simulate(120)
+    assert simulation.state.phase is Phase.READY
+    said = await ask(simulation.configuration, "production", 120)
+    assert said == {(server.fqdn, "echo"): 1 for server, _ in simulation.servers}
+
+
+async def test_servers_share_connections_and_have_each_a_queue(
+    simulate: Callable[..., Awaitable[Simulation]],
+    memory_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[str] = []
+
+    def count(*arguments: Any) -> Transport:
+        opened.append(arguments[-1])
+        return open_transport(*arguments)
+
+    monkeypatch.setattr("baton.link.open_transport", count)
+    await simulate(60)
+    assert len(opened) == 2
+    assert len(memory_broker(memory_url.removeprefix("memory://")).queues) == 60
+
+
+async def test_some_fail(simulate: Callable[..., Awaitable[Simulation]]) -> None:
+    simulation = await simulate(20, Mixture(failing=0.25))
+    said = await ask(simulation.configuration, "*", 20)
+    assert Counter(kind for _, kind in said) == {"echo": 15, "error": 5}
+
+
+async def test_stopping_hurries_those_that_are_slow(
+    simulate: Callable[..., Awaitable[Simulation]],
+) -> None:
+    simulation = await simulate(4, Mixture(latency=600))
+    async with Collector(simulation.configuration, ECHO) as collector:
+        await collector.send({"type": "echo"}, ["production"])
+        assert not await asyncio.wait_for(simulation.stop(), 5)
+        answered = 0
+        async for reply in collector.replies(5):
+            answered += reply.is_output
+            if answered == 4:
+                break
+    assert answered == 4
+
+
+async def test_the_pulses_of_many_servers_spread_and_mend_all(
+    simulate: Callable[..., Awaitable[Simulation]], memory_url: str
+) -> None:
+    simulation = await simulate(60, pulse=0.1)
+    broker = memory_broker(memory_url.removeprefix("memory://"))
+    broker.delete_exchange("baton_echo_in")
+    other = MemoryTransport(broker, TransportListener())
+    await other.open()
+    await other.declare(Topology([Exchange("baton_echo_in")]))
+    rounds: asyncio.Queue[None] = asyncio.Queue()
+    simulation.watch_pulse(lambda: rounds.put_nowait(None))
+    for _ in range(8):  # slices of 25, and both links: all three slices have had their pulse
+        await asyncio.wait_for(rounds.get(), 5)
+    assert len(await ask(simulation.configuration, "production", 60)) == 60
+    await other.close()
+
+
+async def test_its_state_is_logged_in_a_line(
+    simulate: Callable[..., Awaitable[Simulation]], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "baton.simulation")
+    await simulate(30)
+    ready = [record.getMessage() for record in caplog.records if "ready" in record.getMessage()]
+    assert len(ready) == 1
+    assert ready[0].startswith("baton-echo, 30 simulated servers: ready since ")
+
+
+async def test_a_service_without_a_channel_of_its_own_is_not_stopped_by_itself(
+    simulate: Callable[..., Awaitable[Simulation]], memory_url: str
+) -> None:
+    simulation = await simulate(2)
+    (channel,) = simulation._channels
+    guest = EchoService(simulation.configuration, WEB01)
+    guest.share(channel)
+    states: list[State] = []
+    guest.watch(states.append)
+    assert guest.channel is channel
+    assert not await guest.stop()
+    assert channel.state.phase is Phase.READY
+
+
+@pytest.mark.parametrize("kind", [Echo, BlockingEcho])
+async def test_a_silent_server_answers_again(kind: type[Consumer]) -> None:
+    consumer = SimulatedConsumer(kind("echo", WEB01), Character(silent=5))
+    heard = Heard(consumer)
+    answered = []
+    for number in range(30):
+        result = consumer.process_message(Message({"type": "echo"}))
+        if result is not None:
+            await result
+        if heard.types:
+            answered.append(number)
+            heard.types.clear()
+    assert answered == [0, 1, *range(7, 26)]
+
+
+@pytest.mark.parametrize("kind", [Echo, BlockingEcho])
+async def test_the_same_seed_fails_the_same_commands(kind: type[Consumer]) -> None:
+    async def failures(seed: int) -> list[int]:
+        character = Character((0.0, 0.0001), 0.5, OSError, "no space")
+        consumer = SimulatedConsumer(kind("echo", WEB01), character, seed)
+        failed = []
+        for number in range(40):
+            try:
+                result = consumer.process_message(Message({"type": "echo"}))
+                if result is not None:
+                    await result
+            except OSError:
+                failed.append(number)
+        return failed
+
+    assert 10 < len(await failures(1)) < 30
+    assert await failures(1) == await failures(1) != await failures(2)
+
+
+def test_a_simulated_consumer_is_asked_as_the_other_is() -> None:
+    for kind in (Echo, BlockingEcho):
+        inner = kind("echo", WEB01)
+        consumer = SimulatedConsumer(inner, Character())
+        assert consumer.routing_key == inner.routing_key
+        assert consumer.routing_keys == inner.routing_keys
+        assert consumer.attributes == inner.attributes
+        assert consumer.blocking == inner.blocking
+        assert consumer.observers is inner.observers
+        assert consumer.consumer_name == "echo"
+        assert consumer.server is WEB01
