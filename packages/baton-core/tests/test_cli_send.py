@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-from baton import Configuration, Consumer, Message, Server, Service
+from baton import Consumer, Message, Server, Service
 from baton.cli.main import baton
-from baton.link import Phase
 from baton.message import Envelope, encode_body
+from baton.testing import ServiceFactory
 from baton.transports import Binding, Exchange, Publication, Queue, Topology, TransportListener
 from baton.transports.memory import MemoryPublisher, MemoryTransport, memory_broker
 
@@ -58,16 +57,10 @@ class EchoService(Service):
 
 
 @pytest.fixture
-async def web01(memory_url: str) -> AsyncIterator[None]:
+def web01(baton_service: ServiceFactory, memory_url: str) -> None:
     """A server that echoes."""
     server = Server("web01.example.org", "production", ("shop",))
-    service = EchoService(Configuration(rabbit_url=memory_url), server)
-    ready = asyncio.Event()
-    await service.start()
-    service.watch(lambda state: ready.set() if state.phase is Phase.READY else None)
-    await asyncio.wait_for(ready.wait(), 5)
-    yield
-    await service.stop()
+    baton_service(EchoService, server, rabbit_url=memory_url)
 
 
 async def send(*arguments: str) -> Result:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,32 +11,26 @@ from click.testing import CliRunner, Result
 from baton import Message, Server
 from baton.cli.main import baton
 from baton.message import Envelope
+from baton.testing import ServiceFactory
 from baton.transports import Binding, Exchange, Publication, Queue, Topology, TransportListener
 from baton.transports.memory import MemoryBroker, MemoryPublisher, MemoryTransport, memory_broker
 from baton_ping.consumer import PingConsumer
 from baton_ping.service import PingService
 
-Start = Callable[..., Awaitable[PingService]]
 SECRET = "hunter2"
 LINE = re.compile(r"(?P<fqdn>\S+) +\d+\.\d ms  (?P<where>.*)")
 
 
-async def run(*arguments: str) -> Result:
-    """Runs the command in another thread, with an event loop of its own."""
-    result = await asyncio.to_thread(CliRunner().invoke, baton, ["ping", *arguments])
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(baton, ["ping", *arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert SECRET not in result.output
     return result
 
 
-@pytest.fixture
-def broker(memory_url: str) -> MemoryBroker:
-    return memory_broker(memory_url.removeprefix("memory://"))
-
-
-async def test_who_answers(start: Start, memory_url: str, web01: Server) -> None:
-    await start(web01)
-    result = await run("web01.example.org", "--url", memory_url)
+def test_who_answers(baton_service: ServiceFactory, memory_url: str, web01: Server) -> None:
+    baton_service(PingService, web01)
+    result = run("web01.example.org", "--url", memory_url)
     assert (result.exit_code, result.stderr) == (0, "")
     line, summary = result.stdout.splitlines()
     match = LINE.fullmatch(line)
@@ -47,29 +39,29 @@ async def test_who_answers(start: Start, memory_url: str, web01: Server) -> None
     assert summary == "1 server answered"
 
 
-async def test_a_server_that_is_asked_by_two_of_its_names_answers_once(
-    start: Start, memory_url: str, web01: Server
+def test_a_server_that_is_asked_by_two_of_its_names_answers_once(
+    baton_service: ServiceFactory, memory_url: str, web01: Server
 ) -> None:
-    await start(web01)
-    await start(Server("web02.example.org", "production"))
+    baton_service(PingService, web01)
+    baton_service(PingService, Server("web02.example.org", "production"))
     targets = ["production", "shop.production", "web01.example.org"]
-    result = await run(*targets, "--url", memory_url, "--timeout", "1")
+    result = run(*targets, "--url", memory_url, "--timeout", "1")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-1] == "2 servers answered"
     assert len(result.stdout.splitlines()) == 3
 
 
-async def test_all(start: Start, memory_url: str, web01: Server) -> None:
-    await start(web01)
-    await start(Server("db01.example.org", "staging"))
-    result = await run("--all", "--url", memory_url, "--timeout", "1")
+def test_all(baton_service: ServiceFactory, memory_url: str, web01: Server) -> None:
+    baton_service(PingService, web01)
+    baton_service(PingService, Server("db01.example.org", "staging"))
+    result = run("--all", "--url", memory_url, "--timeout", "1")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-1] == "2 servers answered"
 
 
-async def test_json(start: Start, memory_url: str, web01: Server) -> None:
-    await start(web01)
-    result = await run("web01.example.org", "--json", "--url", memory_url)
+def test_json(baton_service: ServiceFactory, memory_url: str, web01: Server) -> None:
+    baton_service(PingService, web01)
+    result = run("web01.example.org", "--json", "--url", memory_url)
     assert (result.exit_code, result.stderr) == (0, "")
     document = json.loads(result.stdout)
     assert (document["silent"], document["unroutable"]) == ([], [])
@@ -78,21 +70,21 @@ async def test_json(start: Start, memory_url: str, web01: Server) -> None:
     assert answer == {"type": "pong", **web01.attributes, "original": False}
 
 
-async def test_one_of_two_targets_is_not_there(
-    start: Start, memory_url: str, web01: Server
+def test_one_of_two_targets_is_not_there(
+    baton_service: ServiceFactory, memory_url: str, web01: Server
 ) -> None:
-    await start(web01)
-    result = await run("web01.example.org", "staging", "--url", memory_url)
+    baton_service(PingService, web01)
+    result = run("web01.example.org", "staging", "--url", memory_url)
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "1 server answered"
     assert result.stderr == 'baton: No server listens on "staging" (exchange baton_ping_in)\n'
 
 
-async def test_one_of_two_targets_is_not_there_in_json(
-    start: Start, memory_url: str, web01: Server
+def test_one_of_two_targets_is_not_there_in_json(
+    baton_service: ServiceFactory, memory_url: str, web01: Server
 ) -> None:
-    await start(web01)
-    result = await run("web01.example.org", "staging", "--json", "--url", memory_url)
+    baton_service(PingService, web01)
+    result = run("web01.example.org", "staging", "--json", "--url", memory_url)
     assert result.exit_code == 1
     document = json.loads(result.stdout)
     assert [answer["fqdn"] for answer in document["answers"]] == ["web01.example.org"]
@@ -100,15 +92,15 @@ async def test_one_of_two_targets_is_not_there_in_json(
     assert result.stderr == 'baton: No server listens on "staging" (exchange baton_ping_in)\n'
 
 
-async def test_nobody_is_there(start: Start, memory_url: str, web01: Server) -> None:
-    await start(web01)
-    result = await run("staging", "--url", memory_url)
+def test_nobody_is_there(baton_service: ServiceFactory, memory_url: str, web01: Server) -> None:
+    baton_service(PingService, web01)
+    result = run("staging", "--url", memory_url)
     assert (result.exit_code, result.stdout) == (1, "0 servers answered\n")
     assert result.stderr == 'baton: No server listens on "staging" (exchange baton_ping_in)\n'
 
 
-async def test_nobody_is_there_in_json(memory_url: str) -> None:
-    result = await run("staging", "--json", "--url", memory_url)
+def test_nobody_is_there_in_json(memory_url: str) -> None:
+    result = run("staging", "--json", "--url", memory_url)
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {"answers": [], "silent": [], "unroutable": ["staging"]}
     assert "no service has connected yet" in result.stderr
@@ -127,15 +119,15 @@ def deaf(broker: MemoryBroker) -> None:
 
 
 @pytest.mark.usefixtures("deaf")
-async def test_nobody_answers(memory_url: str) -> None:
-    result = await run("production", "--url", memory_url, "--timeout", "0.001")
+def test_nobody_answers(memory_url: str) -> None:
+    result = run("production", "--url", memory_url, "--timeout", "0.001")
     assert (result.exit_code, result.stdout) == (1, "0 servers answered\n")
     assert result.stderr == 'baton: No answer from "production" within 0.001 s\n'
 
 
 @pytest.mark.usefixtures("deaf")
-async def test_nobody_answers_in_json(memory_url: str) -> None:
-    result = await run("production", "--json", "--url", memory_url, "--timeout", "0.001")
+def test_nobody_answers_in_json(memory_url: str) -> None:
+    result = run("production", "--json", "--url", memory_url, "--timeout", "0.001")
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {
         "answers": [],
@@ -144,12 +136,12 @@ async def test_nobody_answers_in_json(memory_url: str) -> None:
     }
 
 
-async def test_the_exchange_of_the_settings_is_named(
-    start: Start, memory_url: str, web01: Server, monkeypatch: pytest.MonkeyPatch
+def test_the_exchange_of_the_settings_is_named(
+    baton_service: ServiceFactory, memory_url: str, web01: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BATON_EXCHANGE", "other_in")
-    await start(web01, exchange="other_in")
-    result = await run("web01.example.org", "staging", "--url", memory_url)
+    baton_service(PingService, web01, exchange="other_in")
+    result = run("web01.example.org", "staging", "--url", memory_url)
     assert result.exit_code == 1
     assert result.stderr == 'baton: No server listens on "staging" (exchange other_in)\n'
 
@@ -164,9 +156,11 @@ class FailingService(PingService):
         self.add_consumer(FailingConsumer("failing", self.server))
 
 
-async def test_an_error_is_an_answer(start: Start, memory_url: str, web01: Server) -> None:
-    await start(web01, FailingService)
-    result = await run("web01.example.org", "--url", memory_url)
+def test_an_error_is_an_answer(
+    baton_service: ServiceFactory, memory_url: str, web01: Server
+) -> None:
+    baton_service(FailingService, web01)
+    result = run("web01.example.org", "--url", memory_url)
     assert result.exit_code == 0
     match = LINE.fullmatch(result.stdout.splitlines()[0])
     assert match is not None
@@ -193,12 +187,12 @@ class RubyService(PingService):
         self.add_consumer(RubyConsumer(broker, self.server))
 
 
-async def test_a_ruby_server_is_marked_and_acts_on_no_terminal(
-    memory_url: str, start: Start, web01: Server, monkeypatch: pytest.MonkeyPatch
+def test_a_ruby_server_is_marked_and_acts_on_no_terminal(
+    memory_url: str, baton_service: ServiceFactory, web01: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BATON_INTEROP", "true")
-    await start(web01, RubyService, interop=True)
-    result = await run("production", "--url", memory_url, "--timeout", "1")
+    baton_service(RubyService, web01, interop=True)
+    result = run("production", "--url", memory_url, "--timeout", "1")
     assert result.exit_code == 0
     match = LINE.fullmatch(result.stdout.splitlines()[0])
     assert match is not None
@@ -206,12 +200,10 @@ async def test_a_ruby_server_is_marked_and_acts_on_no_terminal(
 
 
 @pytest.mark.parametrize("json_option", [[], ["--json"]])
-async def test_the_broker_is_away(
-    broker: MemoryBroker, memory_url: str, json_option: list[str]
-) -> None:
+def test_the_broker_is_away(broker: MemoryBroker, memory_url: str, json_option: list[str]) -> None:
     broker.stop("connection refused")
     url = memory_url.replace("memory://", f"memory://baton:{SECRET}@")
-    result = await run("production", "--url", url, *json_option)
+    result = run("production", "--url", url, *json_option)
     assert (result.exit_code, result.stdout) == (3, "")
     assert result.stderr.startswith("baton: No broker could be reached: ")
     assert len(result.stderr.splitlines()) == 1
@@ -229,7 +221,7 @@ async def test_the_broker_is_away(
         (["", "--url", "memory://"], 'baton: "" is no target: 1 to 255 bytes'),
     ],
 )
-async def test_wrong_use(arguments: list[str], reason: str) -> None:
-    result = await run(*arguments)
+def test_wrong_use(arguments: list[str], reason: str) -> None:
+    result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines()[-1].startswith(reason)

@@ -4,90 +4,91 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from baton import Configuration, Server, State
 from baton.link import Phase
 from baton.message import Envelope
+from baton.testing import Client, MonitorFactory, Reader, ServiceFactory
 from baton.transports import Publication
-from baton.transports.memory import MemoryPublisher, memory_broker
+from baton.transports.memory import MemoryBroker, MemoryPublisher
 from baton_ping.api import PingAPI
 from baton_ping.monitor import PingMonitor
 from baton_ping.service import PingService
 
-Start = Callable[..., Awaitable[PingService]]
 LOGGER = "baton.monitor"
 
 
-class Records(logging.Handler):
-    """The monitor's log records, as they come."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self._records: asyncio.Queue[logging.LogRecord] = asyncio.Queue()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._records.put_nowait(record)
-
-    async def next(self) -> logging.LogRecord:
-        return await asyncio.wait_for(self._records.get(), 5)
-
-
 @pytest.fixture
-async def records(
-    configuration: Configuration, caplog: pytest.LogCaptureFixture
-) -> AsyncIterator[Records]:
-    """What a running PingMonitor logs."""
+def reader(baton_monitor: MonitorFactory, caplog: pytest.LogCaptureFixture) -> Reader[PingMonitor]:
+    """A PingMonitor that runs, and what it has read."""
     caplog.set_level(logging.INFO, LOGGER)
-    records = Records()
-    monitor = PingMonitor(configuration)
-    ready = asyncio.Event()
-
-    def on_state(state: State) -> None:
-        if state.phase is Phase.READY:
-            ready.set()
-
-    await monitor.start(on_state)
-    await asyncio.wait_for(ready.wait(), 5)
-    logging.getLogger(LOGGER).addHandler(records)
-    yield records
-    logging.getLogger(LOGGER).removeHandler(records)
-    await monitor.stop()
+    reader = baton_monitor(PingMonitor)
+    caplog.clear()
+    return reader
 
 
-async def test_it_logs_every_pong(
-    configuration: Configuration, start: Start, records: Records, web01: Server
+def logged(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.name == LOGGER]
+
+
+def test_it_logs_every_pong(
+    baton_service: ServiceFactory,
+    baton_client: Client,
+    reader: Reader[PingMonitor],
+    caplog: pytest.LogCaptureFixture,
+    web01: Server,
 ) -> None:
-    await start(web01)
-    await start(Server("web02.example.org", "production"))
-    PingAPI(configuration).ping("production")
-    logged = [await records.next(), await records.next()]
-    assert {record.levelno for record in logged} == {logging.INFO}
-    pongs = [record.__dict__["baton_output"] for record in logged]
+    baton_service(PingService, web01)
+    baton_service(PingService, Server("web02.example.org", "production"))
+    baton_client.api(PingAPI).ping("production")
+    pongs = [dict(reader.next()), dict(reader.next())]
     assert {pong["fqdn"] for pong in pongs} == {"web01.example.org", "web02.example.org"}
-    assert {pong["type"] for pong in pongs} == {"pong"}
-    assert "'type': 'pong'" in logged[0].getMessage()
+    records = logged(caplog)
+    assert {record.levelno for record in records} == {logging.INFO}
+    assert [record.__dict__["baton_output"] for record in records] == pongs
+    assert "'type': 'pong'" in records[0].getMessage()
 
 
-async def test_it_logs_every_error_as_one(
-    configuration: Configuration, start: Start, records: Records, web01: Server
+def test_it_logs_every_error_as_one(
+    baton_service: ServiceFactory,
+    baton_client: Client,
+    reader: Reader[PingMonitor],
+    caplog: pytest.LogCaptureFixture,
+    web01: Server,
 ) -> None:
-    await start(web01)
-    PingAPI(configuration).publish({"type": "pang"}, "production")
-    record = await records.next()
+    baton_service(PingService, web01)
+    baton_client.ask({"type": "pang"}, "production")
+    reader.next()
+    (record,) = logged(caplog)
     assert record.levelno == logging.ERROR
     assert "Unknown message type: pang" in record.getMessage()
 
 
-async def test_it_logs_what_is_no_message_and_goes_on(memory_url: str, records: Records) -> None:
-    publisher = MemoryPublisher(memory_broker(memory_url.removeprefix("memory://")))
+def test_it_logs_what_is_no_message_and_goes_on(
+    broker: MemoryBroker, reader: Reader[PingMonitor], caplog: pytest.LogCaptureFixture
+) -> None:
     bodies = (b"{not json", b'{"type":"pong"}')
-    publisher.publish(
+    MemoryPublisher(broker).publish(
         [Publication(0, "baton_ping_out", "", body, Envelope()) for body in bodies], 1.0
     )
-    malformed = await records.next()
+    assert reader.next().type == "pong"
+    malformed, pong = logged(caplog)
     assert malformed.levelno == logging.WARNING
     assert malformed.getMessage().startswith("No output message: ")
-    assert (await records.next()).getMessage() == "{'type': 'pong'}"
+    assert pong.getMessage() == "{'type': 'pong'}"
+
+
+async def test_its_connection_can_be_watched() -> None:
+    monitor = PingMonitor(Configuration(rabbit_url="memory://watched", pulse=0.1))
+    states: list[State] = []
+    went_round = asyncio.Event()
+    monitor.watch(states.append)
+    monitor.watch_pulse(went_round.set)
+    await monitor.start()
+    await went_round.wait()
+    assert monitor.name == "the monitor of baton-ping"
+    assert monitor.state.phase is Phase.READY
+    assert monitor.state == states[-1]
+    await monitor.stop()

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import pytest
 
-from baton import Configuration, Server
+from baton import Server
 from baton.message import Envelope
+from baton.testing import MonitorFactory, ServiceFactory
 from baton.transports import Publication
-from baton.transports.memory import MemoryBroker, MemoryPublisher, memory_broker
+from baton.transports.memory import MemoryBroker, MemoryPublisher
 from baton_ping.service import PingService
 
-Start = Callable[..., Awaitable[PingService]]
 RULE = "A command is a JSON object with a type"
-
-
-@pytest.fixture
-def broker(memory_url: str) -> MemoryBroker:
-    return memory_broker(memory_url.removeprefix("memory://"))
 
 
 def publish_as_the_original_does(broker: MemoryBroker, key: str, body: bytes) -> bool:
@@ -29,26 +21,28 @@ def publish_as_the_original_does(broker: MemoryBroker, key: str, body: bytes) ->
     return MemoryPublisher(broker).publish([publication], 1.0) == [None]
 
 
-async def test_it_listens_on_every_key_of_its_server(
-    start: Start, broker: MemoryBroker, web01: Server
+def test_it_listens_on_every_key_of_its_server(
+    baton_service: ServiceFactory, broker: MemoryBroker, web01: Server
 ) -> None:
-    await start(web01)
+    baton_service(PingService, web01)
     keys = {key for exchange, key, _ in broker.bindings if exchange == "baton_ping_in"}
     assert keys == {"production", "web01.example.org", "*", "shop.production"}
     assert {exchange.name for exchange in broker.exchanges} == {"baton_ping_in", "baton_ping_out"}
 
 
-async def test_its_consumer_is_named_after_the_server(start: Start, web01: Server) -> None:
-    service = await start(web01)
+def test_its_consumer_is_named_after_the_server(
+    baton_service: ServiceFactory, web01: Server
+) -> None:
+    service = baton_service(PingService, web01)
     (manager,) = service.channel.managers
     assert manager.consumer.consumer_name == "web01.example.org"
     assert manager.queue == "baton-ping.web01.example.org"
 
 
-async def test_without_a_server_it_finds_out_where_it_runs(
-    start: Start, broker: MemoryBroker
+def test_without_a_server_it_finds_out_where_it_runs(
+    baton_service: ServiceFactory, broker: MemoryBroker
 ) -> None:
-    service = await start(None, fqdn="db01.example.org", environment="QA", app_names="db")
+    service = baton_service(PingService, fqdn="db01.example.org", environment="QA", app_names="db")
     assert service.server.attributes == {
         "environment": "qa",
         "fqdn": "db01.example.org",
@@ -57,12 +51,16 @@ async def test_without_a_server_it_finds_out_where_it_runs(
     assert publish_as_the_original_does(broker, "db.qa", b'{"type":"ping"}')
 
 
-async def test_it_answers_a_ping_of_the_originals(
-    start: Start, broker: MemoryBroker, monitor: Any, web01: Server
+def test_it_answers_a_ping_of_the_originals(
+    baton_service: ServiceFactory,
+    broker: MemoryBroker,
+    baton_monitor: MonitorFactory,
+    web01: Server,
 ) -> None:
-    await start(web01)
+    baton_service(PingService, web01)
+    monitor = baton_monitor("baton-ping")
     assert publish_as_the_original_does(broker, "production", b'{"type":"ping"}')
-    pong = await monitor.next()
+    pong = monitor.next()
     assert pong.raw == (
         b'{"type":"pong","environment":"production","fqdn":"web01.example.org",'
         b'"app_names":["shop"]}'
@@ -88,19 +86,20 @@ async def test_it_answers_a_ping_of_the_originals(
         ),
     ],
 )
-async def test_what_is_wrong_is_answered_with_an_error_and_the_next_is_served(
-    start: Start,
+def test_what_is_wrong_is_answered_with_an_error_and_the_next_is_served(
+    baton_service: ServiceFactory,
     broker: MemoryBroker,
-    monitor: Any,
+    baton_monitor: MonitorFactory,
     web01: Server,
     body: bytes,
     error_class: str,
     error_message: str,
 ) -> None:
-    await start(web01)
+    baton_service(PingService, web01)
+    monitor = baton_monitor("baton-ping")
     publish_as_the_original_does(broker, "production", body)
     publish_as_the_original_does(broker, "production", b'{"type":"ping"}')
-    error = await monitor.next()
+    error = monitor.next()
     assert list(error.items()) == [
         ("type", "error"),
         ("environment", "production"),
@@ -109,24 +108,28 @@ async def test_what_is_wrong_is_answered_with_an_error_and_the_next_is_served(
         ("error_class", error_class),
         ("error_message", error_message),
     ]
-    assert (await monitor.next()).type == "pong"
+    assert monitor.next().type == "pong"
 
 
-async def test_every_server_answers(
-    start: Start, broker: MemoryBroker, monitor: Any, web01: Server
+def test_every_server_answers(
+    baton_service: ServiceFactory,
+    broker: MemoryBroker,
+    baton_monitor: MonitorFactory,
+    web01: Server,
 ) -> None:
-    await start(web01)
-    await start(Server("web02.example.org", "production"))
+    baton_service(PingService, web01)
+    baton_service(PingService, Server("web02.example.org", "production"))
+    monitor = baton_monitor("baton-ping")
     assert publish_as_the_original_does(broker, "*", b'{"type":"ping"}')
-    pongs = [await monitor.next(), await monitor.next()]
+    pongs = [monitor.next(), monitor.next()]
     assert {pong["fqdn"] for pong in pongs} == {"web01.example.org", "web02.example.org"}
 
 
-async def test_nobody_listens_after_it_was_stopped(
-    configuration: Configuration, start: Start, broker: MemoryBroker, web01: Server
+def test_nobody_listens_after_it_was_stopped(
+    baton_service: ServiceFactory, broker: MemoryBroker, web01: Server
 ) -> None:
-    service = await start(web01)
+    service = baton_service(PingService, web01)
     assert publish_as_the_original_does(broker, "production", b'{"type":"ping"}')
-    assert not await service.stop()
+    assert not baton_service.stop(service)
     assert not publish_as_the_original_does(broker, "production", b'{"type":"ping"}')
     assert broker.queues == []
