@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import secrets
+import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,42 @@ def install(site: Path) -> Callable[..., None]:
         (info / "entry_points.txt").write_text("\n".join(lines))
 
     return install
+
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture
+async def listen() -> AsyncIterator[Callable[..., Awaitable[int]]]:
+    """Starts a server on 127.0.0.1 that does as a coroutine function says with each connection,
+    and returns its port."""
+    servers: list[asyncio.Server] = []
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(talk: Talk, context: ssl.SSLContext | None = None) -> int:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            tasks.add(task)
+            try:
+                await talk(reader, writer)
+                await writer.drain()
+            except (OSError, asyncio.CancelledError):
+                pass  # the other side has gone, or the test is over
+            finally:
+                writer.close()
+                tasks.discard(task)
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        servers.append(server)
+        port: int = server.sockets[0].getsockname()[1]
+        return port
+
+    yield listen
+    for server in servers:
+        server.close()
+    for task in list(tasks):
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for server in servers:
+        await server.wait_closed()

@@ -1,0 +1,115 @@
+"""Which extensions are installed here, whether they import, and who this server is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from baton.doctor.findings import Check, Finding
+from baton.doctor.threads import in_thread
+from baton.errors import ConfigurationError
+from baton.extension import Extension, InstalledExtension, describe, installed_extensions
+from baton.server import Server
+
+if TYPE_CHECKING:
+    from baton.configuration import Configuration
+
+_PARTS: Final = ("service", "api", "monitor")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An extension that is to be examined: *name* is how it is called, ``installed`` is None if
+    it is not here."""
+
+    name: str
+    installed: InstalledExtension | None
+
+    @property
+    def extension(self) -> Extension | None:
+        """Its description, if that can be had."""
+        return self.installed.extension if self.installed else None
+
+
+async def find_candidates(names: Sequence[str], seconds: float) -> list[Candidate]:
+    """The extensions that *names* mean, or without any all that are installed.
+
+    Raises TimeoutError if importing their descriptions takes longer than *seconds*.
+    """
+    found = await in_thread(lambda: list(installed_extensions()), seconds)
+    if not names:
+        return [Candidate(_name(each), each) for each in found]
+    return [_find(name, found) for name in dict.fromkeys(names)]
+
+
+async def examine_extension(candidate: Candidate, seconds: float) -> Finding:
+    """Whether its description, and each part that it names, can be imported."""
+    check = Check("extension", candidate.name)
+    installed = candidate.installed
+    if installed is None:
+        return check.failed("it is not installed", f"pip install {candidate.name}")
+    origin = f"{installed.distribution} {installed.version}"
+    remedy = (
+        f"pip install --force-reinstall {installed.distribution}, "
+        f"or pip uninstall {installed.distribution}"
+    )
+    if installed.extension is None:
+        return check.failed(f"{origin} is broken: {installed.error}", remedy)
+    parts = [part for part in _PARTS if getattr(installed.extension, part)]
+    try:
+        fault = await in_thread(partial(_fault, installed.extension, parts), seconds)
+    except TimeoutError:
+        fault = f"it was not imported within {seconds:g} s"
+    if fault:
+        return check.failed(f"{origin} is broken: {fault}", remedy)
+    return check.ok(f"{origin}: {', '.join(['description', *parts])} can be imported")
+
+
+async def examine_server(
+    configuration: Configuration, owner: str | None, seconds: float
+) -> tuple[Server | None, Finding]:
+    """Who this server is, None if its facts cannot be read."""
+    check = Check("this server", owner)
+    try:
+        server = await in_thread(partial(Server.detect, configuration), seconds)
+    except TimeoutError:
+        return None, check.failed(
+            f"its name or its facts were not found out within {seconds:g} s",
+            "set FQDN, and look at the name servers and at the files in FACTS",
+        )
+    except ConfigurationError as error:
+        return None, check.failed(str(error), "mend that file, or remove it from FACTS")
+    apps = f", applications {', '.join(server.app_names)}" if server.app_names else ""
+    files = f", facts from {', '.join(map(str, configuration.facts))}" * bool(configuration.facts)
+    found = f"{server.fqdn}, environment {server.environment}{apps}{files}"
+    if "." not in server.fqdn or server.fqdn.partition(".")[0] == "localhost":
+        return server, check.warning(
+            f"{found}: {server.fqdn} is no fully qualified name, and perhaps another's, too",
+            "set FQDN, or give the machine its name: hostnamectl set-hostname web01.example.org",
+        )
+    return server, check.ok(found)
+
+
+def _name(installed: InstalledExtension) -> str:
+    return installed.extension.name if installed.extension else installed.entry_point
+
+
+def _find(name: str, installed: Iterable[InstalledExtension]) -> Candidate:
+    for each in installed:
+        if name in (_name(each), each.entry_point, f"baton-{each.entry_point}"):
+            return Candidate(_name(each), each)
+    return Candidate(name, None)
+
+
+def _fault(extension: Extension, parts: Iterable[str]) -> str | None:
+    """Why one of *parts* cannot be imported."""
+    for part in parts:
+        try:
+            extension.load(part)
+        except ConfigurationError as error:
+            return str(error)
+        except SystemExit as error:
+            return f"the {part}, {getattr(extension, part)}, ends the process: {describe(error)}"
+    return None
