@@ -725,8 +725,11 @@ async def test_all_that_a_service_says_carries_its_instance(world: World) -> Non
 async def test_a_shared_channel_is_started_and_stopped_by_whoever_made_it(world: World) -> None:
     monitor = await world.monitor()
     channel = Channel(world.configure(), EXTENSION)
-    for number in range(1, 4):
-        service = EchoService(world.configuration, Server(f"web0{number}.example.org"))
+    services = [
+        EchoService(world.configuration, Server(f"web0{number}.example.org"))
+        for number in range(1, 4)
+    ]
+    for service in services:
         service.share(channel)
         await service.start()
         assert service.state.phase is Phase.CONNECTING
@@ -734,7 +737,7 @@ async def test_a_shared_channel_is_started_and_stopped_by_whoever_made_it(world:
     await reach(lambda: channel.state, channel.watch, Phase.READY)
     world.send(1, "*")
     await monitor.until(lambda: len(monitor.messages) == 3)
-    assert not await service.stop()
+    assert not await services[0].stop()
     assert channel.state.phase is Phase.READY
     assert not await channel.stop(5)
 
