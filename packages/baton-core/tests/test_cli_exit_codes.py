@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import click
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from baton import errors
 from baton.cli.exit_codes import errors_as_exit_codes, exit_code
 from baton.errors import (
+    AlreadyRunning,
     BatonError,
     BrokerUnavailable,
     MessageTooLarge,
@@ -27,6 +29,7 @@ EXIT_CODES = {
     "MessageTooLarge": 2,
     "HandlerTimeout": 1,
     "InstanceTaken": 1,
+    "AlreadyRunning": 1,
     "OutboxFull": 1,
     "PublishError": 1,
     "Unroutable": 1,
@@ -35,6 +38,7 @@ EXIT_CODES = {
     "BrokerError": 3,
     "BrokerUnavailable": 3,
     "AuthenticationFailed": 3,
+    "CertificateRefused": 3,
     "TopologyError": 3,
     "NotFound": 3,
     "NotPermitted": 3,
@@ -50,6 +54,7 @@ CLASSES: list[type[BatonError]] = [
 
 def instance(kind: type[BatonError]) -> BatonError:
     special: dict[type[BatonError], BatonError] = {
+        AlreadyRunning: AlreadyRunning(1, Path("x.pid")),
         UnknownMessageType: UnknownMessageType("x"),
         MessageTooLarge: MessageTooLarge(2, 1),
         Unroutable: Unroutable(["x"], "y"),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from baton.cli.log import LEVELS, setup_logging
+from baton.cli.log import LEVELS, JsonFormatter, setup_logging
 from baton.errors import ConfigurationError
 
 pytestmark = pytest.mark.usefixtures("own_logging")
+
+logger = logging.getLogger("baton.x")
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING a disk is full\n")
 
@@ -66,3 +71,89 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, name: str, reason: str) -
     with pytest.raises(ConfigurationError) as caught:
         setup_logging("info", file)
     assert str(caught.value) == f"LOG_FILE: {file} cannot be written: {reason}"
+
+
+class Awkward:
+    """What cannot even be shown."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no")
+
+
+@pytest.fixture
+def entries(tmp_path: Path) -> Any:
+    """Logs in JSON, and returns what was logged: each line is an object."""
+    file = tmp_path / "x.log"
+    setup_logging("info", file, "json")
+
+    def read() -> list[Any]:
+        lines = file.read_text().splitlines()
+        return [json.loads(line, parse_constant=pytest.fail) for line in lines]
+
+    return read
+
+
+def test_json_lines(entries: Any) -> None:
+    logger.warning("a disk is %s", "full\nor größer \ud800")
+    (entry,) = entries()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.pop("time"))
+    assert entry == {
+        "level": "warning",
+        "logger": "baton.x",
+        "message": "a disk is full\nor größer \ud800",
+    }
+
+
+def test_json_of_an_output(entries: Any) -> None:
+    output = {"type": "pong", "fqdn": "web01.example.org", "app_names": ["shop"]}
+    logger.info("%s", output, extra={"baton_output": output})
+    (entry,) = entries()
+    assert entry["output"] == output
+    assert entry["message"] == str(output)
+
+
+def test_json_of_an_error(entries: Any) -> None:
+    try:
+        raise KeyError("x")
+    except KeyError:
+        logger.exception("It failed")
+    (entry,) = entries()
+    assert entry["error"].startswith("Traceback (most recent call last):\n")
+    assert entry["error"].endswith("\nKeyError: 'x'")
+    assert entry["message"] == "It failed"
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ({"path": Path("/x")}, {"path": "PosixPath('/x')"}),
+        ({"free": float("nan")}, "{'free': nan}"),
+        ({(1, 2): 3}, "{(1, 2): 3}"),
+        ({"x": Awkward()}, "<dict: ValueError>"),
+    ],
+)
+def test_json_of_what_is_none(entries: Any, output: object, shown: object) -> None:
+    logger.info("an output", extra={"baton_output": output})
+    (entry,) = entries()
+    assert (entry["message"], entry["output"]) == ("an output", shown)
+
+
+def test_json_of_an_output_in_a_circle(entries: Any) -> None:
+    output: dict[str, object] = {}
+    output["self"] = output
+    logger.info("an output", extra={"baton_output": output})
+    assert entries()[0]["output"] == "{'self': {...}}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [((1, 2), "%d disks (1, 2)"), ((Awkward(),), "%d disks <tuple: ")]
+)
+def test_json_of_a_wrong_format(arguments: tuple[object, ...], message: str) -> None:
+    record = logger.makeRecord("baton.x", logging.INFO, "", 0, "%d disks", arguments, None)
+    assert json.loads(JsonFormatter().format(record))["message"].startswith(message)
+
+
+def test_json_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("info", style="json")
+    logger.info("x", exc_info=sys.exc_info())
+    assert json.loads(capsys.readouterr().err)["message"] == "x"

@@ -156,7 +156,15 @@ HEAVY = {"aio_pika", "aiormq", "asyncio", "pika", "pydantic", "yaml", "ssl"}
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["extensions"], ["extensions", "--json"], ["send", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["doctor", "--help"],
+        ["extensions"],
+        ["extensions", "--json"],
+        ["facts", "--help"],
+        ["send", "--help"],
+    ],
 )
 def test_what_needs_no_broker_imports_nothing_heavy(run: Run, arguments: list[str]) -> None:
     program = (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ class EchoService(Service):
 
 
 ECHO = Extension("baton-echo", service=f"{__name__}:EchoService")
+
+
+@pytest.fixture(autouse=True)
+def _own_level() -> Iterator[None]:
+    """Simulated servers are silenced; the tests that come later are not."""
+    logger = logging.getLogger("baton.consumer_manager")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 def run(*arguments: str) -> Result:

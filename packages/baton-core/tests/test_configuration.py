@@ -387,7 +387,7 @@ def test_lists(sources: Sources, level: str, text: str, names: tuple[str, ...]) 
     sources.set(level, app_names=text, facts=text)
     configuration = sources.load()
     assert configuration.app_names == names
-    assert configuration.facts == tuple(map(Path, names))
+    assert configuration.facts == tuple(Path(name).absolute() for name in names)
 
 
 def test_lists_in_yaml(file: Path) -> None:

@@ -15,10 +15,12 @@ import pytest
 from pydantic import SecretStr
 
 import baton
+from baton import testing
 from baton.cli.executable import service_executable
 from baton.cli.main import baton as baton_command
 from baton.configuration import ENV_PREFIX, Configuration
 from baton.extension import COMMANDS_GROUP, EXTENSIONS_GROUP, find_extension
+from baton.facts import built_in_facts
 from baton.message import (
     BCC_HEADER,
     END_HEADER,
@@ -37,6 +39,7 @@ ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("packages/*/*.md"))]
 EXTENSION_PAGE = DOCS / "writing-an-extension.md"
+TESTING_PAGE = DOCS / "testing-an-extension.md"
 TEXT = "\n".join(page.read_text() for page in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))])
 
 BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -95,7 +98,7 @@ def shown(default: object) -> str:
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Every command of the three packages, with what is typed to call it."""
     context = click.Context(baton_command)
-    for name in ("extensions", "ping", "send"):
+    for name in ("doctor", "extensions", "facts", "ping", "run", "send"):
         command = baton_command.get_command(context, name)
         assert command is not None
         yield f"baton {name}", command
@@ -107,6 +110,23 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 def test_an_example_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "example", "exec"), {"__name__": "__main__"})
+
+
+def test_the_tests_of_the_page_on_testing_pass(tmp_path: Path) -> None:
+    """Without a plugin for coroutines, and with warnings as errors."""
+    for code in blocks(TESTING_PAGE, "python"):
+        if found := FILE.match(code):
+            (tmp_path / found["path"]).write_text(code)
+    arguments = ["-q", "-W", "error", "-p", "no:asyncio", "-p", "no:anyio", "-c", os.devnull]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments, "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "8 passed" in ran.stdout
 
 
 def test_the_extension_that_is_written_step_by_step_works(tmp_path: Path) -> None:
@@ -180,6 +200,11 @@ def test_a_public_name_is_documented(name: str) -> None:
     assert re.search(rf"(?<!\w){name}(?!\w)", TEXT)
 
 
+@pytest.mark.parametrize("name", testing.__all__)
+def test_a_name_of_the_testing_kit_is_documented(name: str) -> None:
+    assert re.search(rf"(?<!\w){name}(?!\w)", TESTING_PAGE.read_text())
+
+
 @pytest.mark.parametrize(("typed", "command"), list(commands()))
 def test_a_command_is_documented_with_its_options(typed: str, command: click.Command) -> None:
     page = (DOCS / "commands.md").read_text()
@@ -196,6 +221,12 @@ def test_a_command_is_documented_with_its_options(typed: str, command: click.Com
         for option in re.findall(r"`(--?[\w-]+)`", row)
     }
     assert documented == options
+
+
+@pytest.mark.parametrize("name", built_in_facts())
+def test_a_built_in_fact_is_documented(name: str) -> None:
+    section = (DOCS / "configuration.md").read_text().partition("\n### Facts\n")[2]
+    assert re.search(rf"^\| .*`{name}`.* \| .+ \|$", section.partition("\n## ")[0], re.MULTILINE)
 
 
 @pytest.mark.parametrize("group", [EXTENSIONS_GROUP, COMMANDS_GROUP])

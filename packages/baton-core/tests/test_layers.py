@@ -12,13 +12,22 @@ import pytest
 import baton
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("text", "errors", "backoff", "message", "broker_url", "configuration_file"),
-    ("configuration", "server", "observer", "extension"),
-    ("transports", "consumer", "worker", "lifecycle"),
-    ("outbox", "link", "consumer_manager", "command"),
-    ("channel",),
+    (
+        "text",
+        "errors",
+        "backoff",
+        "message",
+        "broker_url",
+        "configuration_file",
+        "fact_file",
+        "log_file",
+    ),
+    ("configuration", "facts", "server", "observer", "extension"),
+    ("transports", "consumer", "worker", "lifecycle", "pid_file", "systemd"),
+    ("outbox", "link", "exchanges", "consumer_manager", "command"),
+    ("channel", "health", "health_server", "runner"),
     ("service", "monitor", "api"),
-    ("fleet",),
+    ("fleet", "simulation", "doctor"),
     ("cli", "testing"),
 )
 """Ground floor first. A package stands for its modules."""

@@ -56,7 +56,7 @@ def plain() -> None:
             api.publish({"type": "frob"}, "production")
 
     threading.Thread(target=command, daemon=True).start()
-    main(["--plain", "--url", URL])
+    main(["--plain", "--url", URL, *sys.argv[2:]])
 
 
 def table() -> None:

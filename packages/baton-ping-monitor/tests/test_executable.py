@@ -32,6 +32,9 @@ README = Path(__file__).parents[1] / "README.md"
         (["--seconds", "5"], "--seconds goes with --demo"),
         (["--demo", "--seconds", "0"], "Invalid value for '--seconds'"),
         (["production"], "unexpected extra argument"),
+        (["-d"], "--daemonize goes with --plain: a table needs a terminal"),
+        (["--demo", "--status"], "The demo stays in the foreground, and is no process to ask"),
+        (["--plain", "--stop", "--status"], "--daemonize, --stop and --status exclude each other"),
     ],
 )
 def test_wrong_use(options: list[str], says: str) -> None:
@@ -78,6 +81,31 @@ def test_plain_logs_to_the_log_file(start: Start, tmp_path: Path) -> None:
         monitor.signal(signal.SIGTERM)
         assert monitor.end() == 0
     assert "pong" not in monitor.output
+
+
+def test_plain_logs_in_json(start: Start) -> None:
+    monitor = start("--log-format", "json", scene="plain")
+    monitor.expect(r'"level": "info", .*"output": \{"type": "pong", "environment": "production", ')
+    monitor.signal(signal.SIGINT)
+    assert monitor.end() == 0
+
+
+def test_plain_runs_once(start: Start, tmp_path: Path) -> None:
+    settings = {"BATON_PID_FILE": str(tmp_path / "x.pid"), "BATON_RABBIT_URL": "memory://x"}
+    first = start("--plain", **settings)
+    first.expect("The monitor of baton-ping is ready since ")
+    second = start("--plain", **settings)
+    assert second.end() == 1
+    assert "baton-ping-monitor: It runs already, as process " in second.output
+    stop = start("--stop", **settings)
+    assert stop.end() == 0
+    assert first.end() == 0
+
+
+def test_what_is_asked_of_one_that_does_not_run(start: Start, tmp_path: Path) -> None:
+    monitor = start("--status", BATON_PID_FILE=str(tmp_path / "x.pid"))
+    assert monitor.end() == 1
+    assert "baton-ping-monitor does not run" in monitor.output
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -50,10 +50,12 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "Reply",
     "State",
     # What can go wrong
+    "AlreadyRunning",
     "AuthenticationFailed",
     "BatonError",
     "BrokerError",
     "BrokerUnavailable",
+    "CertificateRefused",
     "ConfigurationError",
     "FlagMismatch",
     "HandlerTimeout",
@@ -101,10 +103,12 @@ if TYPE_CHECKING:
     from baton.consumer import Consumer
     from baton.consumer_manager import ConsumerManager
     from baton.errors import (
+        AlreadyRunning,
         AuthenticationFailed,
         BatonError,
         BrokerError,
         BrokerUnavailable,
+        CertificateRefused,
         ConfigurationError,
         FlagMismatch,
         HandlerTimeout,

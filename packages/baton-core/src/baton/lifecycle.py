@@ -7,9 +7,11 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
+
+from baton.log_file import reopen_log_files
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +25,8 @@ def run_until_signalled(
     grace: float,
     failed: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> int:
-    """Start, wait for SIGTERM or SIGINT, stop; to be called in the main thread.
+    """Start, wait for SIGTERM or SIGINT, stop; to be called in the main thread. On SIGHUP, the
+    files that are logged to are opened anew.
 
     *stop* takes at most *grace* seconds and returns what it had to abandon. Returns 0 if that is
     false, else 1. What does not end a little after the grace period is abandoned with the whole
@@ -50,7 +53,11 @@ def run_until_signalled(
                 deadline.start()
             loop.call_soon_threadsafe(on_signal, number)
 
-        with _signal_handlers(tell):
+        def reopen(number: int, _: object) -> None:
+            loop.call_soon_threadsafe(reopen_log_files)
+
+        handlers = {signal.SIGTERM: tell, signal.SIGINT: tell, signal.SIGHUP: reopen}
+        with _signal_handlers(handlers):
             try:
                 await start()
                 await _first(signalled.wait(), failed() if failed is not None else None)
@@ -65,9 +72,10 @@ def run_until_signalled(
 
 
 @contextmanager
-def _signal_handlers(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    previous = {number: signal.signal(number, handler) for number in numbers}
+def _signal_handlers(
+    handlers: Mapping[signal.Signals, Callable[[int, Any], None]],
+) -> Iterator[None]:
+    previous = {number: signal.signal(number, handlers[number]) for number in handlers}
     try:
         yield
     finally:

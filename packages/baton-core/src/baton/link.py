@@ -244,6 +244,7 @@ class Link(TransportListener):
                     if self._channel_lost:
                         await self._renew(transport, backoff)
                     await self._establish(transport)
+                    self.went_round()
                     wait = self._next_pulse()
                 except TopologyError as error:
                     self._stale = True

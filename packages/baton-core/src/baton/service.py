@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from baton.channel import Abandoned, Channel
 from baton.extension import find_extension
-from baton.lifecycle import run_until_signalled
+from baton.link import State
+from baton.message import new_id
+from baton.runner import run_services
 from baton.server import Server
 
 if TYPE_CHECKING:
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
     from baton.configuration import Configuration
     from baton.consumer import Consumer
-    from baton.link import State
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,11 @@ class Service:
     def __init__(self, configuration: Configuration, server: Server | None = None) -> None:
         self.configuration = configuration
         self.server = server or Server.detect(configuration)
+        self.instance = new_id()
         self._channel: Channel | None = None
+        self._shared = False
+        self._watchers: list[Callable[[State], None]] = []
+        self._pulse_watchers: list[Callable[[], None]] = []
 
     def setup_consumers(self) -> None:
         """Add the extension's consumers with :meth:`add_consumer`.
@@ -44,7 +49,12 @@ class Service:
 
     def add_consumer(self, consumer: Consumer) -> None:
         """Have *consumer* receive what is sent to its routing keys."""
-        self.channel.add_consumer(consumer)
+        self.channel.add_consumer(consumer, self.instance)
+
+    @property
+    def name(self) -> str:
+        """What it is called in logs and in answers about its health: the extension."""
+        return self.extension
 
     @property
     def channel(self) -> Channel:
@@ -53,17 +63,33 @@ class Service:
             raise RuntimeError("The service was not started")
         return self._channel
 
+    @property
+    def state(self) -> State:
+        """How the connection is; connecting before :meth:`start`."""
+        return State() if self._channel is None else self._channel.state
+
+    def share(self, channel: Channel) -> None:
+        """Use *channel*, which other services use, too, and not one of its own. Called before
+        :meth:`start`; whoever made the channel starts it later, and stops it."""
+        self._channel = channel
+        self._shared = True
+
     async def start(self) -> None:
         """Set up the consumers and begin to connect. Returns at once: see :meth:`watch`."""
-        self._channel = Channel(self.configuration, find_extension(self.extension))
+        if self._channel is None:
+            self._channel = Channel(self.configuration, find_extension(self.extension))
+            for callback in (self._log_state, *self._watchers):
+                self._channel.watch(callback)
+            for pulse_callback in self._pulse_watchers:
+                self._channel.watch_pulse(pulse_callback)
         self.setup_consumers()
-        self._channel.watch(self._log_state)
-        self._channel.start()
+        if not self._shared:
+            self._channel.start()
 
     async def stop(self, grace: float | None = None) -> Abandoned:
         """Stop consuming, let what is in flight finish for *grace* seconds (by default the
         setting ``GRACE``), and disconnect. Returns what had to be abandoned."""
-        if self._channel is None:
+        if self._channel is None or self._shared:
             return Abandoned(commands=0, outputs=0)
         abandoned = await self._channel.stop(self.configuration.grace if grace is None else grace)
         if abandoned:
@@ -73,12 +99,23 @@ class Service:
         return abandoned
 
     def watch(self, callback: Callable[[State], None]) -> None:
-        """Have *callback* called with each new state of the connection, after :meth:`start`."""
-        self.channel.watch(callback)
+        """Have *callback* called, on the loop, with each new state of the connection."""
+        if self._channel is None:
+            self._watchers.append(callback)
+        else:
+            self._channel.watch(callback)
+
+    def watch_pulse(self, callback: Callable[[], None]) -> None:
+        """Have *callback* called, on the loop, whenever all connections of the service were found
+        to be well, or were tried to be mended, since the last call."""
+        if self._channel is None:
+            self._pulse_watchers.append(callback)
+        else:
+            self._channel.watch_pulse(callback)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT. Returns the exit code: 0 when all was finished, else 1."""
-        return run_until_signalled(self.start, self.stop, self.configuration.grace)
+        return run_services([self], self.configuration)
 
     def _log_state(self, state: State) -> None:
         logger.info("%s on %s is %s", self.extension, self.server.fqdn, state)

@@ -9,7 +9,8 @@ import click
 
 from baton.cli.exit_codes import errors_as_exit_codes
 from baton.cli.log import LEVELS, setup_logging
-from baton.cli.options import HELP, broker_options, load_configuration
+from baton.cli.options import HELP, broker_options, load_configuration, log_format_option
+from baton.cli.process import ProcessOptions, control, process_options, run_process
 from baton.extension import Extension
 
 
@@ -20,13 +21,14 @@ def service_executable(extension: Extension) -> click.Command:
 
         main = service_executable(extension)
 
-    It exits with 0 when all was finished, with 1 when something had to be abandoned, and with 2
-    for a wrong configuration. A broker that is away is waited for.
+    It exits with 0 when all was finished, with 1 when something had to be abandoned or it runs
+    already, and with 2 for a wrong configuration. A broker that is away is waited for.
     """
 
     usage = f"Start the {extension.name} service on this server."
 
     @click.command(extension.name, help=usage, context_settings=HELP)
+    @process_options
     @broker_options(extension.name)
     @click.option(
         "--log-level",
@@ -35,13 +37,27 @@ def service_executable(extension: Extension) -> click.Command:
         show_default=True,
         help="What to log, on standard error or to LOG_FILE.",
     )
-    def main(config: Path | None, url: str | None, log_level: str) -> None:
+    @log_format_option
+    def main(
+        config: Path | None,
+        url: str | None,
+        log_level: str,
+        log_format: str,
+        process: ProcessOptions,
+    ) -> None:
         with errors_as_exit_codes(extension.name):
-            setup_logging(log_level)
+            setup_logging(log_level, style=log_format)
             configuration = load_configuration(extension.name, config, url)
+            control(extension.name, process, configuration)
             if configuration.log_file is not None:
-                setup_logging(log_level, configuration.log_file)
-            service = extension.load("service")(configuration)
-            sys.exit(service.run())
+                setup_logging(log_level, configuration.log_file, log_format)
+            sys.exit(
+                run_process(
+                    extension.name,
+                    process,
+                    configuration,
+                    lambda: extension.load("service")(configuration),
+                )
+            )
 
     return main

@@ -1,21 +1,25 @@
-"""Where log records go, and which of them."""
+"""Where log records go, which of them, and how they read."""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from baton.errors import ConfigurationError
+from baton.log_file import LogFile
 
 LEVELS: Final = ("debug", "info", "warning", "error")
+FORMATS: Final = ("text", "json")
 _FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 _SHOUTING: Final = ("aio_pika", "aiormq", "pika")
 """They log each lost connection with tracebacks. Baton logs it once, in a line."""
 
 
-def setup_logging(level: str, file: Path | None = None) -> None:
+def setup_logging(level: str, file: Path | None = None, style: str = "text") -> None:
     """Log from *level* on to *file*, or to standard error. Raises ConfigurationError for a file
     that cannot be written."""
     handler: logging.Handler
@@ -23,12 +27,50 @@ def setup_logging(level: str, file: Path | None = None) -> None:
         handler = logging.StreamHandler(sys.stderr)
     else:
         try:
-            handler = logging.FileHandler(file, encoding="utf-8")
+            handler = LogFile(file)
         except OSError as error:
             raise ConfigurationError(
                 f"LOG_FILE: {file} cannot be written: {error.strerror}"
             ) from None
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(JsonFormatter() if style == "json" else logging.Formatter(_FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _SHOUTING:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line of JSON, whatever is in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, in ASCII."""
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        entry: dict[str, Any] = {
+            "time": time.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _message(record),
+        }
+        output = getattr(record, "baton_output", None)
+        if output is not None:
+            entry["output"] = output
+        if record.exc_info:
+            entry["error"] = self.formatException(record.exc_info)
+        try:
+            return json.dumps(entry, allow_nan=False, default=repr)
+        except Exception:  # noqa: BLE001  (somebody's objects, and their repr)
+            # Only an output is not Baton's own.
+            return json.dumps(entry | {"output": _shown(output)})
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001  (somebody's arguments)
+        return f"{record.msg} {_shown(record.args)}"
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001  (somebody's repr)
+        return f"<{type(value).__name__}: {type(error).__name__}>"

@@ -18,7 +18,10 @@ from baton.extension import COMMANDS_GROUP, describe
 logger = logging.getLogger(__name__)
 
 _OWN: Final = {
+    "doctor": "baton.cli.doctor:doctor",
     "extensions": "baton.cli.extensions:extensions",
+    "facts": "baton.cli.facts:facts",
+    "run": "baton.cli.run:run",
     "send": "baton.cli.send:send",
 }
 

@@ -1,0 +1,107 @@
+"""How the services of a process are, for those who watch over them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from baton.link import Phase, State
+
+if TYPE_CHECKING:
+    from baton.configuration import Configuration
+
+
+class Runnable(Protocol):
+    """What can be run and watched over: a :class:`~baton.service.Service`."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def state(self) -> State:
+        """How its connection is; connecting before :meth:`start`."""
+
+    def watch(self, callback: Callable[[State], None], /) -> None:
+        """Have *callback* called, on the loop, with each new state."""
+
+    def watch_pulse(self, callback: Callable[[], None], /) -> None:
+        """Have *callback* called, on the loop, whenever each of its connections has gone round."""
+
+    def start(self) -> Awaitable[None]:
+        """Begin to connect."""
+
+    def stop(self) -> Awaitable[object]:
+        """Finish what is in flight, and disconnect. Returns what was abandoned, false if nothing
+        was."""
+
+
+class Health:
+    """How *services* are. Each must go round within *patience* seconds."""
+
+    def __init__(self, services: Sequence[Runnable], patience: float) -> None:
+        self.is_stopping = False
+        self._services = services
+        self._patience = patience
+        self._rounds = [time.monotonic()] * len(services)
+
+    def went_round(self, position: int) -> None:
+        """The service at *position* has gone round."""
+        self._rounds[position] = time.monotonic()
+
+    @property
+    def state(self) -> State:
+        """The state of the service that is the furthest from ready."""
+        return State.worst(service.state for service in self._services)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether every service goes round, however bad things are. (That the event loop lives is
+        told by anything being told at all.)"""
+        oldest = time.monotonic() - self._patience
+        return self.is_stopping or all(last >= oldest for last in self._rounds)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every service receives commands."""
+        return not self.is_stopping and self.is_alive and self.state.phase is Phase.READY
+
+    def report(self) -> dict[str, Any]:
+        """All of it, as what is told in JSON."""
+        return {
+            "pid": os.getpid(),
+            "alive": self.is_alive,
+            "ready": self.is_ready,
+            "stopping": self.is_stopping,
+            "services": [_describe(service.name, service.state) for service in self._services],
+        }
+
+    def __str__(self) -> str:
+        number = len(self._services)
+        if self.is_stopping:
+            return "stopping"
+        if number == 1:
+            return str(self.state)
+        ready = sum(service.state.phase is Phase.READY for service in self._services)
+        return f"{ready} of {number} services are ready" + (
+            "" if ready == number else f", one is {self.state}"
+        )
+
+
+def longest_round(configuration: Configuration) -> float:
+    """Seconds after which each connection has gone round, with some room: a pulse, or the longest
+    pause after a refusal, and the deadlines around them."""
+    return 1.1 * configuration.pulse + 10 * configuration.reconnect_max + 4 * configuration.deadline
+
+
+def _describe(name: str, state: State) -> dict[str, str]:
+    since = datetime.fromtimestamp(state.since, UTC).isoformat(timespec="milliseconds")
+    return {
+        "name": name,
+        "state": state.phase.value,
+        "since": since.replace("+00:00", "Z"),
+        "reason": state.reason,
+    }

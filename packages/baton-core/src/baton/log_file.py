@@ -1,0 +1,47 @@
+"""Log files that can be rotated: SIGHUP has them opened anew, under the same name."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+class LogFile(logging.FileHandler):
+    """Appends records to a file, in UTF-8. Raises OSError if it cannot be opened."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, encoding="utf-8")
+
+    def fileno(self) -> int:
+        """The descriptor of the file."""
+        if self.stream is None:
+            raise ValueError("The log file is closed")
+        return self.stream.fileno()
+
+    def reopen(self) -> None:
+        """Go on in the file that has the name now; in the old one, saying so, if there is none and
+        none can be made."""
+        try:
+            old = self.setStream(self._open())
+        except OSError as error:
+            logger.error(
+                "LOG_FILE: %s cannot be opened anew: %s; the log goes on in the old file",
+                self.baseFilename,
+                error.strerror,
+            )
+            return
+        if old is not None:
+            old.close()
+
+
+def log_files() -> list[LogFile]:
+    """The files that are logged to."""
+    return [handler for handler in logging.getLogger().handlers if isinstance(handler, LogFile)]
+
+
+def reopen_log_files() -> None:
+    """Open each file that is logged to anew."""
+    for file in log_files():
+        file.reopen()

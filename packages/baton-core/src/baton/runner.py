@@ -1,0 +1,122 @@
+"""Running services as a process: until a signal, in the sight of those who watch over it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from baton.health import Health, Runnable, longest_round
+from baton.health_server import HealthServer, health_sockets
+from baton.lifecycle import run_until_signalled
+from baton.link import Phase, State
+from baton.systemd import Systemd
+
+if TYPE_CHECKING:
+    from baton.configuration import Configuration
+
+logger = logging.getLogger(__name__)
+
+
+def run_services(
+    services: Sequence[Runnable],
+    configuration: Configuration,
+    *,
+    sockets: Sequence[socket.socket] | None = None,
+    started: Callable[[], None] | None = None,
+    failed: Callable[[], Coroutine[Any, Any, None]] | None = None,
+) -> int:
+    """Run *services* in this process until SIGTERM or SIGINT; returns the exit code: 0 when all
+    was finished, else 1.
+
+    Meanwhile systemd is told how they are, if it is there, and so are those who ask on *sockets*,
+    by default on ``HEALTH_PORT``. *started* is called when each service has begun to connect.
+    *failed* is awaited, and what it raises is raised here, after all were stopped.
+    """
+    with ExitStack() as stack:
+        if sockets is None:
+            sockets = stack.enter_context(health_sockets(configuration))
+        runner = _Runner(services, configuration, sockets)
+
+        async def start() -> None:
+            await runner.start()
+            if started is not None:
+                started()
+
+        return run_until_signalled(start, runner.stop, configuration.grace, failed)
+
+
+class _Runner:
+    def __init__(
+        self,
+        services: Sequence[Runnable],
+        configuration: Configuration,
+        sockets: Sequence[socket.socket],
+    ) -> None:
+        self._services = services
+        self._patience = longest_round(configuration)
+        self._health = Health(services, self._patience)
+        self._server = HealthServer(self._health, sockets)
+        self._systemd = Systemd()
+        self._was_ready = False
+        self._round: set[int] = set()
+
+    async def start(self) -> None:
+        self._look_at_watchdog()
+        await self._server.start()
+        for position, service in enumerate(self._services):
+            service.watch(self._on_state)
+            service.watch_pulse(partial(self._on_round, position))
+        for service in self._services:
+            await service.start()
+
+    async def stop(self) -> bool:
+        """Whether a service had to abandon something."""
+        self._health.is_stopping = True
+        self._systemd.tell(STOPPING=1, STATUS=self._health)
+        try:
+            outcomes = await asyncio.gather(
+                *(service.stop() for service in self._services), return_exceptions=True
+            )
+        finally:
+            await self._server.close()
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return any(outcomes)
+
+    def _on_state(self, _: State) -> None:
+        if self._health.is_stopping:
+            return
+        if not self._was_ready and self._health.state.phase is Phase.READY:
+            self._was_ready = True
+            self._systemd.tell(READY=1, STATUS=self._health)
+        else:
+            self._systemd.tell(STATUS=self._health)
+
+    def _on_round(self, position: int) -> None:
+        self._health.went_round(position)
+        self._round.add(position)
+        if len(self._round) < len(self._services):
+            return
+        self._round.clear()
+        if self._systemd.watchdog is not None:
+            self._systemd.tell(WATCHDOG=1)
+        if not self._was_ready:
+            # A broker that is away is waited for, longer than systemd waits for a start.
+            self._systemd.tell(EXTEND_TIMEOUT_USEC=int(2e6 * self._patience))
+
+    def _look_at_watchdog(self) -> None:
+        watchdog = self._systemd.watchdog
+        if watchdog is not None and watchdog < self._patience:
+            logger.warning(
+                "systemd ends this service after %g s without a sign of life, but it may give one "
+                "only every %g s: set WatchdogSec=%d in its unit, or a shorter PULSE",
+                watchdog,
+                self._patience,
+                int(self._patience) + 1,
+            )

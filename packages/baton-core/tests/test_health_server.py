@@ -1,0 +1,275 @@
+"""Answers about health over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from baton import health_server
+from baton.configuration import Configuration
+from baton.errors import ConfigurationError
+from baton.health import Health
+from baton.health_server import HealthServer, health_sockets
+from baton.link import Phase, State
+
+
+class Known:
+    """A service of which the state is known."""
+
+    name = "baton-disk"
+
+    def __init__(self) -> None:
+        self.state = State(Phase.READY)
+
+    def watch(self, callback: object) -> None:
+        raise NotImplementedError
+
+    def watch_pulse(self, callback: object) -> None:
+        raise NotImplementedError
+
+    async def start(self) -> None:
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def service() -> Known:
+    return Known()
+
+
+@pytest.fixture
+def health(service: Known) -> Health:
+    return Health([service], patience=60)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "x.sock"
+
+
+@pytest.fixture
+def port() -> int:
+    """One that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number: int = free.getsockname()[1]
+        return number
+
+
+@pytest.fixture
+async def server(health: Health, path: Path) -> AsyncIterator[HealthServer]:
+    """One that answers on *path*."""
+    with health_sockets(Configuration(), path) as sockets:
+        server = HealthServer(health, sockets)
+        await server.start()
+        yield server
+        await server.close()
+
+
+async def exchange(path: Path, request: bytes) -> tuple[str, dict[str, str], bytes]:
+    """Send *request*; the status, the headers and the body of what comes."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(request)
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    return first, dict(line.split(": ", 1) for line in lines if line), body
+
+
+def get(target: str, method: str = "GET") -> bytes:
+    return f"{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
+@pytest.mark.usefixtures("server")
+async def test_ready(path: Path, health: Health) -> None:
+    status, headers, body = await exchange(path, get("/readyz"))
+    assert status == "HTTP/1.1 200 OK"
+    assert headers["Content-Type"] == "application/json"
+    assert int(headers["Content-Length"]) == len(body)
+    assert headers["Connection"] == "close"
+    assert json.loads(body) == health.report()
+
+
+@pytest.mark.usefixtures("server")
+async def test_not_ready(path: Path, service: Known) -> None:
+    service.state = State(Phase.DISCONNECTED, reason="mq1 (refused)")
+    status, _, body = await exchange(path, get("/readyz"))
+    assert status == "HTTP/1.1 503 Service Unavailable"
+    assert json.loads(body)["services"][0]["reason"] == "mq1 (refused)"
+    status, _, _ = await exchange(path, get("/healthz"))
+    assert status == "HTTP/1.1 200 OK"
+
+
+async def test_not_alive(path: Path, service: Known) -> None:
+    with health_sockets(Configuration(), path) as sockets:
+        server = HealthServer(Health([service], patience=-1), sockets)
+        await server.start()
+        for target in ("/healthz", "/readyz"):
+            status, _, body = await exchange(path, get(target))
+            assert status == "HTTP/1.1 503 Service Unavailable"
+            assert json.loads(body)["alive"] is False
+        await server.close()
+
+
+@pytest.mark.usefixtures("server")
+async def test_head(path: Path) -> None:
+    status, headers, body = await exchange(path, get("/healthz", "HEAD"))
+    assert (status, body) == ("HTTP/1.1 200 OK", b"")
+    assert int(headers["Content-Length"]) > 0
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (get("/"), "404 Not Found"),
+        (get("/readyz?verbose"), "200 OK"),
+        (get("/readyz", "POST"), "405 Method Not Allowed"),
+        (b"GET /readyz\r\n\r\n", "400 Bad Request"),
+        (b"GET /readyz SIP/2.0\r\n\r\n", "400 Bad Request"),
+        (b"\x16\x03\x01\x02\xff\r\n\r\n", "400 Bad Request"),
+        (b"\r\n\r\n", "400 Bad Request"),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", "431 Request Header Fields Too Large"),
+    ],
+)
+async def test_requests(path: Path, request_: bytes, status: str) -> None:
+    assert (await exchange(path, request_))[0] == f"HTTP/1.1 {status}"
+
+
+@pytest.mark.usefixtures("server")
+async def test_one_who_sends_too_much_is_not_listened_to(path: Path) -> None:
+    async def send_without_end() -> None:
+        while True:
+            writer.write(b"x" * 65_536)
+            await writer.drain()
+
+    _, writer = await asyncio.open_unix_connection(path)
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        await send_without_end()
+    writer.close()
+
+
+@pytest.mark.usefixtures("server")
+async def test_one_who_says_nothing_is_not_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health_server, "_DEADLINE", 0.05)
+    assert await exchange(path, b"GET /readyz HT") == ("", {}, b"")
+
+
+@pytest.mark.usefixtures("server")
+async def test_one_who_goes_away(path: Path) -> None:
+    _, writer = await asyncio.open_unix_connection(path)
+    writer.write(b"GET /readyz HT")
+    writer.transport.abort()
+    assert (await exchange(path, get("/readyz")))[0] == "HTTP/1.1 200 OK"
+
+
+@pytest.mark.usefixtures("server")
+async def test_the_oldest_connection_gives_way(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_server, "_MOST", 2)
+    idle = [await asyncio.open_unix_connection(path) for _ in range(3)]
+    assert await idle[0][0].read() == b""
+    assert (await exchange(path, get("/readyz")))[0] == "HTTP/1.1 200 OK"
+    assert await idle[1][0].read() == b""
+    for _, writer in idle:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_closing_ends_the_connections(path: Path, server: HealthServer) -> None:
+    reader, writer = await asyncio.open_unix_connection(path)
+    assert (await exchange(path, get("/readyz")))[0] == "HTTP/1.1 200 OK"
+    await server.close()
+    assert await reader.read() == b""
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_unix_connection(path)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_port(health: Health, port: int) -> None:
+    with health_sockets(Configuration(health_port=port)) as sockets:
+        assert sockets[0].getsockname() == ("127.0.0.1", port)
+        server = HealthServer(health, sockets)
+        await server.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(get("/readyz"))
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+        writer.close()
+        await writer.wait_closed()
+        await server.close()
+
+
+def test_every_address() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as free:
+        port = free.getsockname()[1]
+    configuration = Configuration(health_host="0.0.0.0", health_port=port)
+    with health_sockets(configuration) as (listener,):
+        assert listener.getsockname()[0] == "0.0.0.0"
+
+
+def test_nowhere() -> None:
+    with health_sockets(Configuration()) as sockets:
+        assert sockets == []
+
+
+def test_a_port_that_is_in_use(port: int) -> None:
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(ConfigurationError) as caught,
+        health_sockets(Configuration(health_port=port)),
+    ):
+        pass
+    assert str(caught.value) == (
+        f"HEALTH_PORT: port {port} of 127.0.0.1 cannot be opened: Address already in use"
+    )
+
+
+def test_a_host_that_is_not_ours(port: int) -> None:
+    configuration = Configuration(health_host="192.0.2.1", health_port=port)
+    with (
+        pytest.raises(ConfigurationError, match=r"of 192\.0\.2\.1 cannot be opened: "),
+        health_sockets(configuration),
+    ):
+        pass
+
+
+def test_a_socket_is_for_the_user_and_the_group(path: Path) -> None:
+    with health_sockets(Configuration(), path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
+def test_a_socket_that_was_left_behind_is_replaced(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    with health_sockets(Configuration(), path), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("no/x.sock", "No such file or directory"),
+        ("x" * 200 + ".sock", "AF_UNIX path too long"),
+        ("file", "Address already in use"),
+    ],
+)
+def test_a_socket_that_cannot_be_made(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / name
+    with pytest.raises(ConfigurationError) as caught, health_sockets(Configuration(), path):
+        pass
+    assert str(caught.value) == (
+        f"PID_FILE: the socket beside it, {path}, cannot be opened: {reason}"
+    )
+    assert (tmp_path / "file").exists()
