@@ -456,6 +456,30 @@ def test_the_worst_of_several_states() -> None:
     assert State.worst(states[:1]) is states[0]
 
 
+def test_all_are_ready_since_the_last_one_is_and_one_is_away_since_the_first() -> None:
+    ready = [State(Phase.READY, since=1), State(Phase.READY, since=3), State(Phase.READY, since=2)]
+    assert State.worst(ready).since == 3
+    away = [State(Phase.DISCONNECTED, since=2), State(Phase.DISCONNECTED, since=1), *ready]
+    assert State.worst(away).since == 1
+
+
+async def test_what_comes_as_the_deadline_passes_does_no_harm(stage: Stage, link: MakeLink) -> None:
+    class Late(Scripted):
+        async def declare(self, topology: Topology) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                probe.progressed()  # the deadline has passed, and nobody has seen it yet
+                noticed.set()
+
+    noticed = asyncio.Event()
+    stage.kinds = {"a:1": Late, "b:2": Late}
+    probe = link(deadline=0.1)
+    await asyncio.wait_for(noticed.wait(), 5)
+    await probe.until_phase(Phase.DISCONNECTED)
+    assert "no answer within 0.1 s" in probe.state.reason
+
+
 async def test_an_answer_may_wait_behind_much_else(stage: Stage, link: MakeLink) -> None:
     class Busy(Scripted):
         async def declare(self, topology: Topology) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from baton import (
 )
 from baton.channel import Channel
 from baton.command import Requester
-from baton.errors import BatonError, Unroutable
+from baton.errors import BatonError, NotPermitted, Unroutable
 from baton.extension import Extension
 from baton.link import Phase
 from baton.message import Envelope
@@ -423,7 +423,7 @@ async def test_a_watcher_that_fails_does_not_wound_the_channel(
     world.broker.disconnect()
     await reach(lambda: service.channel.state, service.watch, Phase.DISCONNECTED)
     await world.is_ready(service)
-    assert "A watcher of the state failed" in caplog.text
+    assert "A watcher failed" in caplog.text
 
 
 async def test_a_command_is_remembered_for_as_long_as_it_may_come_again(world: World) -> None:
@@ -788,3 +788,80 @@ async def test_what_the_broker_finds_too_large_is_replaced_by_an_error(
     world.send(2)
     await monitor.until(lambda: 2 in monitor.seen)
     assert not await service.stop()
+
+
+async def test_what_is_said_while_it_is_in_doubt_is_sent_when_it_is_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Listener:
+        """Hears of each output when it is in the outbox."""
+
+        def update(self, message: object) -> None:
+            said.put_nowait(message)
+
+    class Held(MemoryTransport):
+        """Publishes when the test says so."""
+
+        def publish(self, publications: Sequence[Publication]) -> None:
+            held.put_nowait(lambda: super(Held, self).publish(publications))
+
+    said: asyncio.Queue[object] = asyncio.Queue()
+    held: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
+    monitor = await world.monitor()
+    monkeypatch.setattr("baton.transports.memory.MemoryTransport", Held)
+    service = await world.service()
+    service.channel.managers[0].consumer.add_observer(Listener())
+    world.send("first")
+    await asyncio.wait_for(held.get(), 5)
+    service.channel._outbound.channel_lost(NotPermitted("ACCESS_REFUSED"))
+    again = await asyncio.wait_for(held.get(), 5)
+    assert service.state.reason == "ACCESS_REFUSED"
+    await said.get()
+    world.send("second")
+    await asyncio.wait_for(said.get(), 5)
+    again()
+    await world.is_ready(service)
+    (await asyncio.wait_for(held.get(), 5))()
+    await monitor.until(lambda: monitor.seen == ["first", "second"])
+
+
+async def test_nothing_is_in_doubt_when_nothing_waits(world: World) -> None:
+    service = await world.service()
+    service.channel._outbound.channel_lost(NotPermitted("ACCESS_REFUSED"))
+    assert service.state.reason == "ACCESS_REFUSED"
+    await world.is_ready(service)
+
+
+async def test_a_watcher_of_the_pulse_that_fails_does_not_wound_the_channel(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise KeyError("a fault of the watcher")
+
+    service = await world.service()
+    pulses: asyncio.Queue[None] = asyncio.Queue()
+    service.watch_pulse(fail)
+    service.watch_pulse(lambda: pulses.put_nowait(None))
+    for _ in range(2):
+        await asyncio.wait_for(pulses.get(), 5)
+    assert "A watcher failed" in caplog.text
+    assert service.state.phase is Phase.READY
+
+
+async def test_an_output_without_a_type_is_an_error(world: World) -> None:
+    class Untyped(Echo):
+        async def process_message(self, message: Message) -> None:
+            self.notify({"n": 1})
+
+    class UntypedService(EchoService):
+        consumer = Untyped
+
+    monitor = await world.monitor()
+    await world.service(UntypedService)
+    async with Collector(world.configuration, EXTENSION) as collector:
+        await collector.send({"type": "echo"}, [SERVER.fqdn])
+        (reply,) = [reply async for reply in collector.replies(5)]
+    assert reply.message["error_class"] == "InvalidMessage"
+    assert "needs a type" in reply.message["error_message"]
+    assert reply.outcome == "failed"
+    assert monitor.malformed == []

@@ -258,3 +258,29 @@ def test_a_simulated_consumer_is_asked_as_the_other_is() -> None:
         assert consumer.observers is inner.observers
         assert consumer.consumer_name == "echo"
         assert consumer.server is WEB01
+
+
+@pytest.mark.parametrize("kind", [Echo, BlockingEcho])
+async def test_all_that_wait_are_hurried(kind: type[Consumer]) -> None:
+    consumer = SimulatedConsumer(kind("echo", WEB01), Character((600, 600)))
+    heard = Heard(consumer)
+
+    async def process() -> None:
+        result = await asyncio.to_thread(consumer.process_message, Message({"type": "echo"}))
+        if result is not None:
+            await result
+
+    waiting = [asyncio.ensure_future(process()) for _ in range(3)]
+    await asyncio.sleep(0)
+    consumer.hurry()
+    await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    assert heard.types == ["echo"] * 3
+
+
+async def test_nothing_is_logged_of_what_they_say(
+    simulate: Callable[..., Awaitable[Simulation]], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    simulation = await simulate(2)
+    await ask(simulation.configuration, "production", 2)
+    assert not [record for record in caplog.records if hasattr(record, "baton_output")]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from baton.consumer_manager import REMEMBERED, ConsumerManager, Origin
 from baton.errors import BatonError, MessageTooLarge, NotPermitted
 from baton.exchanges import input_exchange, output_exchange
-from baton.link import Link, Phase, State
+from baton.link import Link, Phase, State, tell
 from baton.message import new_id
 from baton.outbox import Outbox
 from baton.transports import Binding, Queue, Topology, Transport
@@ -55,6 +55,9 @@ class Channel:
 
     Made on an event loop; nothing is connected before :meth:`start`.
     """
+
+    quiet = False
+    """Whether nothing is logged of what the consumers do."""
 
     def __init__(self, configuration: Configuration, extension: Extension) -> None:
         self.exchange = input_exchange(configuration, extension)
@@ -108,6 +111,7 @@ class Channel:
             flush=self._outbound.flush_soon,
             acknowledge=self._inbound.acknowledge_soon,
         )
+        manager.quiet = self.quiet
         self.managers.append(manager)
         manager.start()
         self._inbound.add(manager)
@@ -143,19 +147,14 @@ class Channel:
         state = self.state
         if state != self._state:
             self._state = state
-            for callback in self._watchers:
-                try:
-                    callback(state)
-                except Exception:  # a watcher never wounds the channel
-                    logger.exception("A watcher of the state failed")
+            tell(self._watchers, state)
 
     def note_round(self, link: Link) -> None:
         """A link went round: tell the watchers of the pulse if both have."""
         self._round.add(link)
         if len(self._round) == 2:
             self._round.clear()
-            for callback in self._pulse_watchers:
-                callback()
+            tell(self._pulse_watchers)
 
     def _wake_managers(self) -> None:
         for manager in self.managers:
@@ -297,6 +296,8 @@ class _PublishingLink(Link):
 
     async def establish(self, transport: Transport) -> None:
         await self.assert_topology(transport)
+        if not self._outbox:
+            self._refusal = ""  # what was refused has been given up
         self._send(transport)
 
     async def assert_topology(self, transport: Transport) -> None:
@@ -315,6 +316,7 @@ class _PublishingLink(Link):
         if self._refusal:
             self._refusal = ""
             self._works()
+            self.flush_soon()  # what was notified in the meantime
 
     def refused(self, numbers: Sequence[int]) -> None:
         logger.warning("%s: the broker refused %d outputs, for now", self.name, len(numbers))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from baton.consumer import Consumer, Outcome
-from baton.errors import MessageTooLarge
+from baton.errors import InvalidMessage, MessageTooLarge
 from baton.message import (
     BCC_HEADER,
     CONTENT_TYPE,
@@ -99,6 +99,8 @@ class ConsumerManager:
         self._outbox = outbox
         self._timeout = timeout
         self._remembered = remembered
+        self.quiet = False
+        """Whether nothing is logged of what the consumer does."""
         self._stopped = False
         self._flush = flush
         self._acknowledge = acknowledge
@@ -172,11 +174,15 @@ class ConsumerManager:
     def update(self, message: Mapping[str, Any]) -> None:
         """Publish what the consumer notified. Called in the thread that notified it.
 
-        Raises TypeError or ValueError for what is not JSON, MessageTooLarge and OutboxFull.
+        Raises InvalidMessage for what has no type, TypeError or ValueError for what is not JSON,
+        MessageTooLarge and OutboxFull.
         """
         command = _current.get()
-        level = logging.ERROR if message.get("type") == "error" else logging.INFO
-        logger.log(level, "%s", message, extra={"baton_output": message})
+        if not isinstance(message.get("type"), str):
+            raise InvalidMessage("An output needs a type: in attributes, or in what is notified")
+        if not self.quiet:
+            level = logging.ERROR if message["type"] == "error" else logging.INFO
+            logger.log(level, "%s", message, extra={"baton_output": message})
         body = encode_body(message)
         mailbox = self._mailbox
         if mailbox is None or mailbox.is_local:

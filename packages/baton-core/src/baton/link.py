@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, ParamSpec
 
 from baton.backoff import Backoff
 from baton.errors import (
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from baton.configuration import Configuration
 
 logger = logging.getLogger(__name__)
+
+Arguments = ParamSpec("Arguments")
 
 _AUTHENTICATION_FACTOR: Final = 10
 _REMINDER: Final = 60.0
@@ -67,12 +69,31 @@ class State:
 
     @classmethod
     def worst(cls, states: Iterable[State]) -> State:
-        """The one of *states* that is the furthest from ready."""
-        return max(states, key=lambda state: _SEVERITY[state.phase])
+        """The one of *states* that is the furthest from ready. Of several, the one since when that
+        is true of all, or of one."""
+
+        def severity(state: State) -> tuple[int, float]:
+            since = state.since if state.phase is Phase.READY else -state.since
+            return _SEVERITY[state.phase], since
+
+        return max(states, key=severity)
 
     def __str__(self) -> str:
         since = time.strftime("%H:%M:%S", time.localtime(self.since))
         return f"{self.phase} since {since}" + (f" ({self.reason})" if self.reason else "")
+
+
+def tell(
+    watchers: Iterable[Callable[Arguments, None]],
+    *args: Arguments.args,
+    **kwargs: Arguments.kwargs,
+) -> None:
+    """Call each of *watchers*: one that fails never wounds what it watches."""
+    for watcher in watchers:
+        try:
+            watcher(*args, **kwargs)
+        except Exception:
+            logger.exception("A watcher failed")
 
 
 class Link(TransportListener):
@@ -120,7 +141,7 @@ class Link(TransportListener):
     def progressed(self) -> None:
         """What is waited for has another deadline from here on: to be called when the broker has
         answered a part of it, or has said anything else, behind which the answer may wait."""
-        if self._deadline is not None:
+        if self._deadline is not None and not self._deadline.expired():
             now = asyncio.get_running_loop().time()
             self._deadline.reschedule(now + self._configuration.deadline)
 
@@ -205,7 +226,7 @@ class Link(TransportListener):
                 if task is not None and task.cancelling():
                     raise
                 # A fault of ours or of a library: whatever it is, a link goes on.
-                logger.exception("%s: an unexpected error", self.name)
+                self._warn(f"an unexpected error: {error!r}", error)
                 self._report(hosts.next, error)
                 hosts.lost(repr(error))
             self.went_round()
@@ -322,10 +343,16 @@ class Link(TransportListener):
         self._become(Phase.DISCONNECTED, reason)
         self._warn(f"{reason}; trying again")
 
-    def _warn(self, text: str) -> None:
+    def _warn(self, text: str, error: BaseException | None = None) -> None:
         now = time.monotonic()
         if now - self._reported.get(text, -_REMINDER) >= _REMINDER:
-            logger.warning("%s: %s", self.name, text)
+            logger.log(
+                logging.ERROR if error else logging.WARNING,
+                "%s: %s",
+                self.name,
+                text,
+                exc_info=error,
+            )
             self._reported[text] = now
 
     def _become(self, phase: Phase, reason: str = "") -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from baton.channel import Abandoned, Channel
 from baton.consumer import Consumer
-from baton.link import Phase, State
+from baton.link import Phase, State, tell
 from baton.server import Server
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ class SimulatedConsumer(Consumer):
         self._character = character
         self._random = random.Random(f"{seed} {consumer.server.fqdn}")
         self._commands = 0
-        self._hurry: asyncio.Event | None = None
-        self._hurries = False
+        self._hurry = asyncio.Event()
+        self._hurry_thread = threading.Event() if consumer.blocking else None
 
     @property
     def routing_key(self) -> str:
@@ -136,9 +137,9 @@ class SimulatedConsumer(Consumer):
 
     def hurry(self) -> None:
         """Answer what is to be answered at once: the fleet is stopping."""
-        self._hurries = True
-        if self._hurry is not None:
-            self._hurry.set()
+        self._hurry.set()
+        if self._hurry_thread is not None:
+            self._hurry_thread.set()
 
     def process_message(self, message: Message) -> Awaitable[None] | None:
         """Answer late, with an error, or not at all, as the character has it."""
@@ -148,17 +149,16 @@ class SimulatedConsumer(Consumer):
             return None
         pause = self._random.uniform(*character.pause)
         fails = self._random.random() < character.failures
-        if not self.blocking:
+        if self._hurry_thread is None:
             return self._answer(message, pause, fails)
-        if pause and not self._hurries:
-            time.sleep(pause)
+        if pause:
+            self._hurry_thread.wait(pause)
         if fails:
             raise character.error(character.complaint)
         return self._consumer.process_message(message)
 
     async def _answer(self, message: Message, pause: float, fails: bool) -> None:
-        if pause and not self._hurries:
-            self._hurry = asyncio.Event()
+        if pause:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._hurry.wait()
@@ -244,20 +244,20 @@ class Simulation:
         self._state = state
         took = f", {time.monotonic() - self._began:.1f} s after the start"
         logger.info("%s: %s%s", self.name, state, took if state.phase is Phase.READY else "")
-        for callback in self._watchers:
-            callback(state)
+        tell(self._watchers, state)
 
     def note_round(self, channel: Channel) -> None:
         """A channel went round: tell the watchers of the pulse if all have."""
         self._round.add(channel)
         if len(self._round) == len(self._channels):
             self._round.clear()
-            for callback in self._pulse_watchers:
-                callback()
+            tell(self._pulse_watchers)
 
 
 class _SimulatedChannel(Channel):
     """A channel that many servers share, and that gives each consumer its character."""
+
+    quiet = True  # a line for each answer of each of so many would be read by nobody
 
     def __init__(
         self, simulation: Simulation, characters: dict[Server, Character], seed: int
