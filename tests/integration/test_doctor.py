@@ -117,8 +117,14 @@ def test_a_good_set_up(vhost: Vhost, rabbitmq: Broker) -> None:
     assert report.with_status("ok") == ALL
     assert report.code == 0
     assert re.fullmatch(r"RabbitMQ 4\.[\d.]+", report.named("broker")["found"])
-    assert vhost.queues() == []
-    assert vhost.bindings() == []
+    for name in ("input", "output"):
+        assert "is not there yet" in report.named(f"{name} exchange")["found"]
+    assert nothing_stayed(vhost)
+
+
+def nothing_stayed(vhost: Vhost) -> bool:
+    """Whether there is as little in *vhost* as in a fresh one."""
+    return vhost.exchanges() == vhost.queues() == vhost.bindings() == []
 
 
 def test_a_good_set_up_for_people(vhost: Vhost, rabbitmq: Broker) -> None:
@@ -131,13 +137,39 @@ def test_a_good_set_up_for_people(vhost: Vhost, rabbitmq: Broker) -> None:
     assert last == "All is well."
 
 
+def test_an_exchange_that_may_be_misspelt(
+    vhost: Vhost, user: Callable[..., str], tmp_path: Path
+) -> None:
+    file = tmp_path / "baton-ping.cfg"
+    file.write_text("EXCHANGE: batton_ping_in\nINTEROP: true\n")
+    url = user(configure=".*", write=".*", read=".*")
+    report = doctor("-c", str(file), "--url", url)
+    check = report.named("input exchange")
+    assert (report.code, check["status"]) == (0, "warning")
+    assert check["found"] == (
+        f"batton_ping_in, which {file}: EXCHANGE names, is not there yet: "
+        "the first service makes it, direct, not durable (INTEROP)"
+    )
+    assert "correct EXCHANGE" in check["remedy"]
+    assert nothing_stayed(vhost)
+
+
+async def test_an_exchange_that_is_there_stays(vhost: Vhost) -> None:
+    async with running(vhost.configuration()):
+        pass
+    report = doctor("--url", vhost.url)
+    assert report.named("input exchange")["found"] == "baton_ping_in is there: direct, durable"
+    assert {each["name"] for each in vhost.exchanges()} == {"baton_ping_in", "baton_ping_out"}
+
+
 def test_a_server_s_user_needs_no_more_than_the_docs_give_it(
-    user: Callable[..., str], rabbitmq: Broker
+    vhost: Vhost, user: Callable[..., str], rabbitmq: Broker
 ) -> None:
     report = doctor("--url", user(), "--management", rabbitmq.management.url)
     assert report.code == 0
     assert report.with_status("ok") == [name for name in ALL if name != "round trip"]
     assert "right for that of a server" in report.named("round trip")["found"]
+    assert nothing_stayed(vhost)
 
 
 async def test_no_service_and_no_monitor_hears_of_it(vhost: Vhost) -> None:
@@ -316,13 +348,14 @@ def test_a_vhost_that_is_missing(rabbitmq: Broker) -> None:
     ids=["exchange", "queue", "write-output", "write-queue", "read-input", "read-queue"],
 )
 def test_a_permission_that_is_missing(
-    user: Callable[..., str], lacking: dict[str, str], check: str, found: str
+    vhost: Vhost, user: Callable[..., str], lacking: dict[str, str], check: str, found: str
 ) -> None:
     report = doctor("--url", user(**lacking))
     assert report.with_status("failed") == [check]
     failed = report.named(check)
     assert f"the user lacks a permission: {found}" in failed["found"]
     assert failed["remedy"].startswith("rabbitmqctl set_permissions -p ")
+    assert nothing_stayed(vhost)
 
 
 def test_the_remedy_for_a_permission_mends_it(vhost: Vhost, user: Callable[..., str]) -> None:
@@ -384,6 +417,7 @@ def test_a_memory_alarm(vhost: Vhost, rabbitmq: Broker) -> None:
     assert "rabbitmq-diagnostics alarms" in check["remedy"]
     assert report.with_status("failed") == ["alarms"]
     assert {"publishing", "round trip"} <= set(report.with_status("skipped"))
+    assert nothing_stayed(vhost)
 
 
 def test_a_bad_host_in_a_pool(vhost: Vhost, rabbitmq: Broker) -> None:

@@ -278,6 +278,27 @@ async def test_binding_to_nothing_is_not_found(open_session: OpenSession) -> Non
     await transport.declare(topology("a"))
 
 
+async def test_an_exchange_is_there_or_not(open_session: OpenSession) -> None:
+    transport, _ = await open_session()
+    assert not await transport.has_exchange(IN.name)
+    assert not await transport.has_exchange(IN.name), "to ask makes nothing"
+    for durable in (True, False):
+        await transport.declare(Topology([Exchange(f"contract_{durable}", durable)]))
+        assert await transport.has_exchange(f"contract_{durable}")
+
+
+async def test_an_exchange_is_deleted_unless_it_is_in_use(open_session: OpenSession) -> None:
+    transport, _ = await open_session()
+    await transport.declare(topology("a"))
+    await transport.delete_exchange(IN.name)
+    assert await transport.has_exchange(IN.name)
+
+    await transport.delete_queue("contract.q")
+    await transport.delete_exchange(IN.name)
+    assert not await transport.has_exchange(IN.name)
+    await transport.delete_exchange(IN.name)  # no fault
+
+
 async def test_consuming_nothing_is_not_found(open_session: OpenSession) -> None:
     transport, _ = await open_session()
     with pytest.raises(NotFound, match=r"contract\.q"):

@@ -6,6 +6,7 @@ import copy
 import itertools
 import json
 import logging
+import os
 import pickle
 import traceback
 from collections.abc import Callable
@@ -579,6 +580,12 @@ def test_a_password_file_that_is_missing(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"RABBIT_PASS_FILE: {tmp_path / 'secret'} cannot be read: No such file or directory"
     )
+
+
+def test_a_pipe_as_password_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "secret")
+    with pytest.raises(ConfigurationError, match="secret cannot be read: it is no regular file"):
+        Configuration(rabbit_pass_file=tmp_path / "secret").read_password()
 
 
 def test_a_password_file_that_is_not_utf_8(tmp_path: Path) -> None:

@@ -63,6 +63,17 @@ def at_most(most: float) -> str:
     return f"should be less than or equal to {most:.0f}"
 
 
+def name(longest: int) -> Cases:
+    """What is wrong for a name of at most *longest* bytes."""
+    rule = f"should be 1 to {longest} bytes of UTF-8 without control characters"
+    return [
+        *TEXT,
+        ("x" * (longest + 1), f'"{"x" * 39}…" {rule}'),
+        ("ü" * (longest // 2 + 1), f'"{"ü" * 39}…" {rule}'),
+        ("web\n01", f'"web\N{REPLACEMENT CHARACTER}01" {rule}'),
+    ]
+
+
 DAY = 86_400
 CASES: dict[str, Cases] = {
     "rabbit_url": [
@@ -100,13 +111,16 @@ CASES: dict[str, Cases] = {
     "rabbit_tls_key_file": PATH,
     "rabbit_tls_server_name": TEXT,
     "rabbit_user_id": SWITCH,
-    "exchange": TEXT,
-    "exchange_out": TEXT,
+    "exchange": name(255),
+    "exchange_out": name(255),
     "interop": SWITCH,
     "cluster": SWITCH,
-    "environment": TEXT,
-    "fqdn": TEXT,
+    "environment": name(127),
+    "fqdn": name(160),
     "app_names": [
+        (f"shop,{'x' * 128}",
+         f'"{"x" * 39}…" should be 1 to 127 bytes of UTF-8 without control characters'),
+        ('["shop", ""]', '"" should be 1 to 127 bytes of UTF-8 without control characters'),
         ("[null]", '"[null]" should be a list of names alone'),
         ('["a"', '"["a"" is not a JSON list: Expecting \',\' delimiter: line 1 column 5 (char 4)'),
         ([["a"]], '[["a"]] should be a list of names alone'),
@@ -188,6 +202,17 @@ def test_a_wrong_value_cannot_act_on_a_terminal(tmp_path: Path) -> None:
         f'{file}: RABBIT_USER ["\\u001b[2J"] should be a string; '
         f'{file}: PREFETCH "{mark}" should be a valid integer'
     )
+
+
+def test_what_is_not_in_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATON_ENVIRONMENT", "a\udcffb")
+    mark = "\N{REPLACEMENT CHARACTER}"
+    assert refused() == f'environment BATON_ENVIRONMENT "a{mark}b" should be UTF-8'
+
+
+@pytest.mark.parametrize("key", ["exchange", "exchange_out", "environment", "fqdn"])
+def test_an_empty_name_is_not_set(key: str) -> None:
+    assert not getattr(Configuration.load(None, **{key: ""}), key)
 
 
 def test_all_that_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from baton import Configuration, Extension
 from baton.doctor.broker import CHECKS, STAMP_HEADER, Subject, Trials, skip_trials
 from baton.doctor.findings import Finding, Status
 from baton.errors import NotPermitted, TopologyError
-from baton.transports import Delivery, Exchange, Queue, Topology, TransportListener
+from baton.transports import Binding, Delivery, Exchange, Queue, Topology, TransportListener
 from baton.transports.memory import MemoryBroker, MemoryTransport, memory_broker
 
 PING = Extension("baton-ping")
@@ -59,13 +59,69 @@ async def made(memory_url: str, **settings: Any) -> dict[str, Finding]:
 async def test_all_is_well(memory_url: str, broker: MemoryBroker) -> None:
     findings = await made(memory_url)
     assert {each.status for each in findings.values()} == {Status.OK}
-    assert broker.exchanges == [Exchange("baton_ping_in"), Exchange("baton_ping_out")]
-    assert broker.queues == []
+    assert findings["input exchange"].found == (
+        "baton_ping_in is not there yet: the first service makes it, direct, durable"
+    )
+    assert (broker.exchanges, broker.queues) == ([], [])
+
+
+async def test_exchanges_that_are_there_stay(memory_url: str, broker: MemoryBroker) -> None:
+    there = [Exchange("baton_ping_in"), Exchange("baton_ping_out")]
+    broker.declare(Topology(there), MemoryTransport(broker, TransportListener()))
+    findings = await made(memory_url)
+    assert {each.status for each in findings.values()} == {Status.OK}
+    assert findings["output exchange"].found == "baton_ping_out is there: direct, durable"
+    assert broker.exchanges == there
 
 
 async def test_the_exchanges_of_the_settings(memory_url: str, broker: MemoryBroker) -> None:
-    await made(memory_url, exchange="x", exchange_out="y", interop=True)
-    assert broker.exchanges == [Exchange("x", False), Exchange("y", False)]
+    there = [Exchange("x", False), Exchange("y", False)]
+    broker.declare(Topology(there), MemoryTransport(broker, TransportListener()))
+    findings = await made(memory_url, exchange="x", exchange_out="y", interop=True)
+    assert findings["input exchange"].found == "x is there: direct, not durable (INTEROP)"
+    assert findings["output exchange"].status is Status.OK
+
+
+async def test_an_exchange_of_the_settings_that_is_not_there(
+    memory_url: str, broker: MemoryBroker
+) -> None:
+    findings = await made(memory_url, exchange="batton_ping_in", interop=True)
+    finding = findings["input exchange"]
+    assert finding.status is Status.WARNING
+    assert finding.found == (
+        "batton_ping_in, which EXCHANGE names, is not there yet: "
+        "the first service makes it, direct, not durable (INTEROP)"
+    )
+    assert finding.remedy == "correct EXCHANGE, if a service has run with it before"
+    assert findings["round trip"].status is Status.OK, "it was tried all the same"
+    assert broker.exchanges == []
+
+
+async def test_an_exchange_that_is_used_meanwhile_stays(
+    memory_url: str, broker: MemoryBroker
+) -> None:
+    service = MemoryTransport(broker, TransportListener())
+    await service.open()
+    async for finding in trials(memory_url).findings():
+        if finding.name == "round trip":
+            await service.declare(
+                Topology(queues=[Queue("q")], bindings=[Binding("q", "baton_ping_in", "*")])
+            )
+    assert broker.exchanges == [Exchange("baton_ping_in")]
+    await service.close()
+
+
+async def test_nothing_stays_when_nobody_listens_any_more(
+    memory_url: str, broker: MemoryBroker
+) -> None:
+    findings = trials(memory_url).findings()
+    assert isinstance(findings, AsyncGenerator)
+    async for finding in findings:
+        if finding.name == "output exchange":
+            break
+    assert len(broker.exchanges) == 2
+    await findings.aclose()
+    assert (broker.exchanges, broker.queues) == ([], [])
 
 
 async def test_no_server_and_no_monitor_hears_of_it(memory_url: str, broker: MemoryBroker) -> None:
@@ -111,13 +167,18 @@ async def test_an_exchange_with_other_flags(memory_url: str, broker: MemoryBroke
     ],
 )
 async def test_a_permission_that_is_missing(
-    memory_url: str, refuse: Callable[[str, Exception], None], name: str, check: str
+    memory_url: str,
+    broker: MemoryBroker,
+    refuse: Callable[[str, Exception], None],
+    name: str,
+    check: str,
 ) -> None:
     refuse(name, NotPermitted(f"ACCESS_REFUSED - configure access to '{name}' refused"))
     finding = (await made(memory_url))[check]
     assert finding.status is Status.FAILED
     assert finding.found == f"the user lacks a permission: configure access to '{name}' refused"
     assert finding.remedy.startswith(PERMIT)
+    assert broker.exchanges == []
 
 
 async def test_something_else_that_is_refused(
@@ -167,6 +228,7 @@ async def test_an_alarm(memory_url: str, broker: MemoryBroker) -> None:
     for name in ("publishing", "round trip"):
         assert findings[name].status is Status.SKIPPED
         assert "resource alarm" in findings[name].found
+    assert broker.exchanges == []
     assert findings["consuming"].status is Status.OK
 
 

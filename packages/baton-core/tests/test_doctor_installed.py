@@ -120,7 +120,16 @@ async def test_facts_that_cannot_be_read(tmp_path: Path) -> None:
     server, finding = await examine_server(Configuration(facts=str(tmp_path / "no.json")), None, 5)
     assert (server, finding.status) == (None, Status.FAILED)
     assert "no.json cannot be read" in finding.found
-    assert finding.remedy == "mend that file, or remove it from FACTS"
+    assert finding.remedy.startswith("mend that file, or remove it from FACTS; ")
+
+
+async def test_a_fact_that_is_no_name(tmp_path: Path) -> None:
+    file = tmp_path / "facts.json"
+    file.write_text(f'{{"fqdn": "{"x" * 161}"}}')
+    server, finding = await examine_server(Configuration(facts=str(file)), None, 5)
+    assert (server, finding.status) == (None, Status.FAILED)
+    assert f'{file}: fqdn "xxx' in finding.found
+    assert finding.remedy.endswith("; FQDN, ENVIRONMENT and APP_NAMES win over it")
 
 
 async def test_a_name_server_that_does_not_answer() -> None:

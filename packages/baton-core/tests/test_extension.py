@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from baton.errors import ConfigurationError
-from baton.extension import Extension, InstalledExtension, find_extension, installed_extensions
+from baton.extension import (
+    Extension,
+    InstalledExtension,
+    find_extension,
+    installed_extensions,
+    require_extension,
+)
 
 Install = Callable[..., None]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -46,6 +52,12 @@ def test_a_description_is_frozen() -> None:
     extension = Extension("baton-disk")
     with pytest.raises(AttributeError):
         extension.name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "baton\ndisk"])
+def test_a_name_of_which_nothing_can_be_made(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^The name of an extension .* 1 to 64 bytes"):
+        Extension(name)
 
 
 # Parts
@@ -109,6 +121,38 @@ def test_an_extension_is_found_by_both_names(name: str) -> None:
 @pytest.mark.usefixtures("disk")
 def test_an_extension_that_only_other_servers_have() -> None:
     assert find_extension("baton-other") == Extension("baton-other")
+
+
+@pytest.mark.usefixtures("disk")
+@pytest.mark.parametrize("name", ["disk", "baton-disk"])
+def test_an_extension_that_must_be_installed(name: str) -> None:
+    assert require_extension(name).service == "disk_parts:Service"
+
+
+@pytest.mark.usefixtures("disk")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("dsik", "dsik is not installed: did you mean disk?"),
+        ("baton-dissk", "baton-dissk is not installed: did you mean baton-disk?"),
+        ("nothere", "nothere is not installed: baton extensions lists those that are"),
+        ("a\x1bb", "a\N{REPLACEMENT CHARACTER}b is not installed: baton extensions lists"),
+    ],
+)
+def test_an_extension_that_is_not_installed(name: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        require_extension(name)
+    assert str(caught.value).startswith(f"The extension {said}")
+
+
+@pytest.mark.parametrize("name", ["bad", "baton-bad"])
+def test_an_extension_that_is_broken(install: Install, name: str) -> None:
+    install("bad_extension", "1 / 0", {"baton.extensions": {"bad": "bad_extension:extension"}})
+    with pytest.raises(ConfigurationError) as caught:
+        require_extension(name)
+    assert str(caught.value) == (
+        f"The extension {name} is broken: bad_extension:extension: division by zero"
+    )
 
 
 def test_extensions_come_in_order_of_their_names(install: Install) -> None:

@@ -35,6 +35,11 @@ class Scripted(Transport):
     async def declare(self, topology: Topology) -> None:
         self.calls.append("declare")
 
+    async def has_exchange(self, exchange: str) -> bool:
+        return True
+
+    async def delete_exchange(self, exchange: str) -> None: ...
+
     async def delete_queue(self, queue: str) -> None: ...
 
     async def consume(self, queue: str, prefetch: int) -> None: ...

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from baton.configuration import Configuration
+from baton.errors import ConfigurationError
 from baton.facts import Facts, built_in_facts, own_name
 from baton.message import decode_body, encode_body
 from baton.server import Server, identify
@@ -357,6 +358,57 @@ def test_the_sources_of_what_is_set(fact_file: FactFile, monkeypatch: pytest.Mon
     configuration = Configuration.load()
     facts = Facts({}, {})
     assert identify(configuration, facts)[1]["environment"] == "environment BATON_ENVIRONMENT"
+
+
+# Names that cannot be used
+
+RULE = "bytes of UTF-8 without control characters"
+
+
+@pytest.mark.parametrize(
+    ("fact", "value", "longest"),
+    [
+        ("fqdn", "x" * 161, 160),
+        ("fqdn", "web\x0001", 160),
+        ("chef_environment", "x" * 128, 127),
+        ("chef_environment", "\u0130" * 43, 127),  # three bytes each in lower case, two before
+        ("environment", "x" * 128, 127),
+        ("trebuchet", ["shop", "x" * 128], 127),
+        ("app_names", "sh\x1bop", 127),
+        ("fqdn", "web\udc8001", 160),
+    ],
+)
+def test_a_fact_that_is_no_name(
+    fact_file: FactFile, fact: str, value: object, longest: int
+) -> None:
+    path = fact_file({fact: value})
+    with pytest.raises(ConfigurationError) as caught:
+        detect(path)
+    text = str(caught.value)
+    assert text.startswith(f'{path}: {fact} "')
+    assert text.endswith(f" should be 1 to {longest} {RULE}")
+    assert text.isprintable()
+
+
+def test_a_setting_wins_over_a_fact_that_is_no_name(fact_file: FactFile) -> None:
+    path = fact_file({"fqdn": "x" * 161, "environment": "x" * 128})
+    server = detect(path, fqdn="web01.example.org", environment="qa")
+    assert server.routing_keys == ("qa", "web01.example.org", "*")
+
+
+def test_the_system_tells_a_name_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("baton.facts.own_name", lambda: "x" * 161)
+    with pytest.raises(ConfigurationError, match=r'^fqdn \(built-in\) "xxx.*" should be 1 to 160'):
+        detect()
+
+
+def test_the_longest_names_make_keys_that_a_broker_takes() -> None:
+    server = detect(fqdn="x" * 160, environment="y" * 127, app_names="z" * 127)
+    assert max(len(key) for key in server.routing_keys) == 255
+
+
+def test_what_another_server_says_of_itself_is_not_checked() -> None:
+    assert Server("x" * 300, "", ("",)).fqdn == "x" * 300
 
 
 # A value

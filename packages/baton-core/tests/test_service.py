@@ -23,7 +23,7 @@ from baton import (
 )
 from baton.channel import Channel
 from baton.command import Requester
-from baton.errors import BatonError, NotPermitted, Unroutable
+from baton.errors import BatonError, ConfigurationError, NotPermitted, Unroutable
 from baton.extension import Extension
 from baton.link import Phase
 from baton.message import Envelope
@@ -865,3 +865,9 @@ async def test_an_output_without_a_type_is_an_error(world: World) -> None:
     assert "needs a type" in reply.message["error_message"]
     assert reply.outcome == "failed"
     assert monitor.malformed == []
+
+
+@pytest.mark.parametrize("instance", ["", "x" * 161, "two\nlines"])
+def test_an_instance_that_names_no_queue_is_refused(instance: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"The monitor instance .* 1 to 160 bytes"):
+        Collecting(Configuration(), instance)

@@ -32,6 +32,14 @@ from pydantic_settings import (
 from baton.broker_url import DEFAULT_PORTS, Endpoint, parse_endpoint, parse_url
 from baton.configuration_file import read_keys
 from baton.errors import ConfigurationError
+from baton.files import read_regular
+from baton.names import (
+    LONGEST,
+    LONGEST_APP,
+    LONGEST_ENVIRONMENT,
+    LONGEST_FQDN,
+    check_name,
+)
 from baton.text import printable, shorten
 
 logger = logging.getLogger(__name__)
@@ -95,12 +103,21 @@ def _split_hosts(value: object) -> object:
     )
 
 
+def _named(longest: int) -> AfterValidator:
+    """A name of which keys and queues are made; an empty one is not set."""
+    return AfterValidator(lambda name: name and check_name(name, longest))
+
+
 File = Annotated[Path, AfterValidator(Path.absolute)]
 """Absolute at once: a daemon works in another folder than the one it was started in."""
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+App = Annotated[str, AfterValidator(lambda name: check_name(name, LONGEST_APP))]
+Apps = Annotated[tuple[App, ...], NoDecode, BeforeValidator(_split)]
 Files = Annotated[tuple[File, ...], NoDecode, BeforeValidator(_split)]
 Hosts = Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(_split_hosts)]
-LowerCase = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)]
+LowerCase = StringConstraints(strip_whitespace=True, to_lower=True)
+Environment = Annotated[str, LowerCase, _named(LONGEST_ENVIRONMENT)]
+Fqdn = Annotated[str, _named(LONGEST_FQDN)]
+Whole = Annotated[str, _named(LONGEST)]
 
 
 class Configuration(BaseSettings):
@@ -140,15 +157,15 @@ class Configuration(BaseSettings):
     rabbit_user_id: bool = True
 
     # The exchanges
-    exchange: str | None = None
-    exchange_out: str | None = None
+    exchange: Whole | None = None
+    exchange_out: Whole | None = None
     interop: bool = False
     cluster: bool = False
 
     # Who this server is
-    environment: LowerCase | None = None
-    fqdn: str | None = None
-    app_names: Names = ()
+    environment: Environment | None = None
+    fqdn: Fqdn | None = None
+    app_names: Apps = ()
     facts: Files = ()
 
     # How a service works
@@ -289,7 +306,7 @@ class Configuration(BaseSettings):
         if self.rabbit_pass_file is None:
             return self.rabbit_pass.get_secret_value()
         try:
-            return self.rabbit_pass_file.read_text(encoding="utf-8").rstrip("\r\n")
+            return read_regular(self.rabbit_pass_file).decode("utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not in UTF-8"
             raise ConfigurationError(
@@ -399,6 +416,7 @@ _RULES: Final = {
     "int_type": "should be a valid integer",
     "path_type": "should be a path",
     "string_type": "should be a string",
+    "string_unicode": "should be UTF-8",
     "tuple_type": "should be a list, in JSON or separated by commas",
 }
 """What is allowed, where pydantic says it for programmers."""

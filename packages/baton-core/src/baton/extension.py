@@ -6,6 +6,7 @@ that listing the installed extensions imports none of their machinery.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
 from baton.errors import ConfigurationError
-from baton.text import shorten
+from baton.names import LONGEST_EXTENSION, check_name
+from baton.text import printable, shorten
 
 EXTENSIONS_GROUP: Final = "baton.extensions"
 COMMANDS_GROUP: Final = "baton.commands"
@@ -22,6 +24,8 @@ COMMANDS_GROUP: Final = "baton.commands"
 @dataclass(frozen=True, slots=True)
 class Extension:
     """A description of an extension; ``service``, ``api`` and ``monitor`` are ``module:Class``.
+
+    Raises ConfigurationError for a *name* of which no exchange and no queue can be made.
 
     >>> Extension("baton-ping").exchange, Extension("baton-ping").exchange_out
     ('baton_ping_in', 'baton_ping_out')
@@ -33,6 +37,12 @@ class Extension:
     api: str | None = None
     monitor: str | None = None
     commands: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            check_name(self.name, LONGEST_EXTENSION)
+        except ValueError as error:
+            raise ConfigurationError(f"The name of an extension {error}") from None
 
     @property
     def exchange(self) -> str:
@@ -72,6 +82,12 @@ class InstalledExtension:
     extension: Extension | None
     error: str | None = None
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What it is called, the short name first: ``ping`` and ``baton-ping``."""
+        name = self.extension.name if self.extension else f"baton-{self.entry_point}"
+        return self.entry_point, name
+
 
 def installed_extensions() -> Iterator[InstalledExtension]:
     """Each extension of this Python environment, broken ones too, in order of their names."""
@@ -86,10 +102,26 @@ def find_extension(name: str) -> Extension:
     extension that only other servers have.
     """
     for installed in installed_extensions():
-        found = installed.extension
-        if found is not None and name in (found.name, installed.entry_point):
-            return found
+        if installed.extension is not None and name in installed.names:
+            return installed.extension
     return Extension(name)
+
+
+def require_extension(name: str) -> Extension:
+    """The installed extension of that *name*, as :func:`find_extension` finds it.
+
+    Raises ConfigurationError for one that is not installed, or is broken.
+    """
+    names: list[str] = []
+    for installed in installed_extensions():
+        if name in installed.names:
+            if installed.extension is None:
+                raise ConfigurationError(f"The extension {name} is broken: {installed.error}")
+            return installed.extension
+        names += installed.names
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]}?" if close else "baton extensions lists those that are"
+    raise ConfigurationError(f"The extension {shorten(printable(name))} is not installed: {hint}")
 
 
 def describe(error: BaseException) -> str:

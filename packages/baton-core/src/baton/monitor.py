@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from baton.consumer import decode
-from baton.errors import InstanceTaken, InvalidMessage, Locked
+from baton.errors import ConfigurationError, InstanceTaken, InvalidMessage, Locked
 from baton.exchanges import output_exchange
 from baton.extension import Extension, find_extension
 from baton.link import Link, State
 from baton.message import Message
+from baton.names import LONGEST_INSTANCE, check_name
 from baton.runner import run_services
 from baton.text import shorten
 from baton.transports import Binding, Queue, Topology, Transport
@@ -46,7 +47,7 @@ class Monitor:
 
     def __init__(self, configuration: Configuration, instance: str | None = None) -> None:
         self.configuration = configuration
-        self.instance = instance
+        self.instance = None if instance is None else _checked(instance)
         self._link: _MonitoringLink | None = None
         self._watchers: list[Callable[[State], None]] = []
         self._pulse_watchers: list[Callable[[], None]] = []
@@ -281,6 +282,13 @@ def _queue(extension: Extension, instance: str | None, *, cluster: bool) -> Queu
             "x-max-length-bytes": _MAX_BYTES,
         },
     )
+
+
+def _checked(instance: str) -> str:
+    try:
+        return check_name(instance, LONGEST_INSTANCE)
+    except ValueError as error:
+        raise ConfigurationError(f"The monitor instance {error}") from None
 
 
 def default_instance() -> str:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from baton.errors import ConfigurationError
 from baton.facts import BUILT_IN, Facts, own_name
+from baton.names import LONGEST_APP, LONGEST_ENVIRONMENT, LONGEST_FQDN, check_name
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -23,6 +25,8 @@ EVERYONE: Final = "*"
 @dataclass(frozen=True)
 class Server:
     """A server: its fully qualified name, its environment, its applications, and its facts.
+
+    It may be what another server says of itself: only of this one are the names checked.
 
     >>> server = Server("web01.example.org", "Production", ("shop",))
     >>> server.routing_keys
@@ -44,7 +48,8 @@ class Server:
     def detect(cls, configuration: Configuration) -> Server:
         """This server, from the settings, then the fact files, then what the system tells.
 
-        Raises ConfigurationError for a fact file that cannot be read.
+        Raises ConfigurationError for a fact file that cannot be read, and for a name that cannot
+        be used, with where it came from.
         """
         return identify(configuration, Facts.gather(configuration))[0]
 
@@ -71,7 +76,10 @@ class Server:
 
 def identify(configuration: Configuration, facts: Facts) -> tuple[Server, dict[str, str]]:
     """The server of which *configuration* and *facts* tell, and where its ``fqdn``,
-    ``environment`` and ``app_names`` came from."""
+    ``environment`` and ``app_names`` came from.
+
+    Raises ConfigurationError for a name that cannot be used, with where it came from.
+    """
 
     def first(setting: str, read: Callable[[object], Value], *names: str) -> tuple[Value, str]:
         """What the setting says, else the first of the facts *names* that says something."""
@@ -89,8 +97,25 @@ def identify(configuration: Configuration, facts: Facts) -> tuple[Server, dict[s
     app_names = first("app_names", _names, "trebuchet", "app_names")
     if not fqdn[0]:  # a file has a fact of that name, and it is none
         fqdn = own_name(), BUILT_IN
+    origins = {"fqdn": fqdn[1], "environment": environment[1], "app_names": app_names[1]}
     server = Server(fqdn[0], environment[0] or DEFAULT_ENVIRONMENT, app_names[0], facts.values)
-    return server, {"fqdn": fqdn[1], "environment": environment[1], "app_names": app_names[1]}
+    _check_names(server, origins)
+    return server, origins
+
+
+def _check_names(server: Server, origins: Mapping[str, str]) -> None:
+    names = [
+        ("fqdn", server.fqdn, LONGEST_FQDN),
+        ("environment", server.environment, LONGEST_ENVIRONMENT),
+        *(("app_names", app, LONGEST_APP) for app in server.app_names),
+    ]
+    for what, name, longest in names:
+        try:
+            check_name(name, longest)
+        except ValueError as error:
+            origin = origins[what]
+            where = f"{what} ({BUILT_IN})" if origin == BUILT_IN else origin
+            raise ConfigurationError(f"{where} {error}") from None
 
 
 def _text(value: object) -> str:

@@ -1,7 +1,8 @@
 """What a service does on the broker, tried for one extension: whether it may, and whether it works.
 
 Each trial uses names that nobody else does, so that neither a server nor a monitor hears of it.
-The exchanges are declared as a service declares them, and stay.
+Nothing of them stays: an exchange that was not there before is deleted again, unless a server has
+come to use it meanwhile.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -93,6 +94,7 @@ class Trials:
         self._exchange_out = output_exchange(subject.configuration, subject.extension)
         self._key = f"doctor.{new_id()}"
         self._queue = Queue(self._own_name(), arguments={"x-queue-type": "classic"})
+        self._made: list[str] = []
         self._failed: dict[str, str] = {}
         self._gone = ""
 
@@ -100,6 +102,7 @@ class Trials:
         """Make the trials, in order."""
         name = self._subject.extension.name
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._tidy_up)
             try:
                 # As a service, that publishes beside what it consumes.
                 inbound = await stack.enter_async_context(self._session())
@@ -110,14 +113,18 @@ class Trials:
                     yield finding
                 return
             trials = {
-                "input exchange": lambda check: self._declare(inbound, self._exchange, check),
-                "output exchange": lambda check: self._declare(inbound, self._exchange_out, check),
+                "input exchange": lambda check: self._declare(
+                    inbound, self._exchange, "exchange", check
+                ),
+                "output exchange": lambda check: self._declare(
+                    inbound, self._exchange_out, "exchange_out", check
+                ),
                 "queue": lambda check: self._declare_queue(inbound, check),
                 "binding": lambda check: self._bind(inbound, check),
                 "consuming": lambda check: self._consume(inbound, check),
                 "publishing": lambda check: self._publish(outbound, check),
                 "old features": self._use_old_features,
-                "round trip": lambda check: self._send_to_itself(inbound, check),
+                "round trip": lambda check: self._send_to_itself(inbound, outbound, check),
             }
             for each in CHECKS:
                 yield await self._make(Check(each, name), trials[each])
@@ -150,12 +157,41 @@ class Trials:
             str(error), "see the broker's log, and the policies and limits of the vhost"
         )
 
-    async def _declare(self, session: Session, exchange: Exchange, check: Check) -> Finding:
+    async def _declare(
+        self, session: Session, exchange: Exchange, setting: str, check: Check
+    ) -> Finding:
+        there = await session.within(
+            session.transport.has_exchange(exchange.name), "looking for an exchange"
+        )
+        if not there:  # before it is: a declaration without an answer may have been taken
+            self._made.append(exchange.name)
         await session.within(
             session.transport.declare(Topology(exchanges=[exchange])), "declaring an exchange"
         )
-        kind = "durable" if exchange.durable else "not durable (INTEROP)"
-        return check.ok(f"{exchange.name} is there: direct, {kind}")
+        kind = f"direct, {'durable' if exchange.durable else 'not durable (INTEROP)'}"
+        if there:
+            return check.ok(f"{exchange.name} is there: {kind}")
+        soon = f"is not there yet: the first service makes it, {kind}"
+        if not getattr(self._configuration, setting):
+            return check.ok(f"{exchange.name} {soon}")
+        key = setting.upper()
+        origin = self._configuration.origins.get(setting, key)
+        return check.warning(
+            f"{exchange.name}, which {origin} names, {soon}",
+            f"correct {key}, if a service has run with it before",
+        )
+
+    async def _tidy_up(self) -> None:
+        if not self._made:
+            return
+        # The sessions are closed by now, so that none of their queues is bound any more.
+        with suppress(BatonError):
+            async with self._session() as session:
+                for name in self._made:
+                    with suppress(NotPermitted):  # as it was to declare it
+                        await session.within(
+                            session.transport.delete_exchange(name), "deleting an exchange"
+                        )
 
     async def _declare_queue(self, session: Session, check: Check) -> Finding:
         await session.within(
@@ -205,7 +241,9 @@ class Trials:
             await session.within(session.transport.delete_queue(queue.name), "deleting a queue")
         return check.ok("a monitor of the Ruby Baton may have its queue")
 
-    async def _send_to_itself(self, session: Session, check: Check) -> Finding:
+    async def _send_to_itself(self, session: Session, outbound: Session, check: Check) -> Finding:
+        if outbound.alarm:  # a publication would block the connection, and keep its queue alive
+            return check.skipped(outbound.alarm)
         began = time.monotonic()
         try:
             await session.publish(self._exchange.name, self._key)

@@ -48,7 +48,7 @@ _REMEDY_FILE: Final = (
 def _remedy(fault: str) -> str:
     if "cannot be read" in fault:
         return "let the service's user read it, and run the doctor as that user"
-    if "is not valid YAML" in fault or "holds no keys" in fault or "UTF-8" in fault:
+    if "is not valid YAML" in fault or "holds no keys" in fault or "is not in UTF-8" in fault:
         return "mend that line of the file: each is KEY: value, and a value with : or # is quoted"
     return "set it to what is allowed, or remove it: docs/configuration.md lists every setting"
 

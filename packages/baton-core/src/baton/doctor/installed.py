@@ -80,7 +80,10 @@ async def examine_server(
             "set FQDN, and look at the name servers and at the files in FACTS",
         )
     except ConfigurationError as error:
-        return None, check.failed(str(error), "mend that file, or remove it from FACTS")
+        return None, check.failed(
+            str(error),
+            "mend that file, or remove it from FACTS; FQDN, ENVIRONMENT and APP_NAMES win over it",
+        )
     apps = f", applications {', '.join(server.app_names)}" if server.app_names else ""
     files = f", facts from {', '.join(map(str, configuration.facts))}" * bool(configuration.facts)
     found = f"{server.fqdn}, environment {server.environment}{apps}{files}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from baton.errors import BatonError, BrokerError, BrokerUnavailable
 from baton.message import Envelope, encode_body
@@ -14,6 +14,8 @@ from baton.transports import Delivery, Publication, TransportListener, open_tran
 if TYPE_CHECKING:
     from baton.broker_url import Endpoint
     from baton.configuration import Configuration
+
+Answer = TypeVar("Answer")
 
 NAME: Final = "baton doctor"
 _FAREWELL: Final = 1.0
@@ -55,10 +57,10 @@ class Session(TransportListener):
             async with asyncio.timeout(_FAREWELL):
                 await self.transport.close()
 
-    async def within(self, awaitable: Awaitable[None], what: str) -> None:
+    async def within(self, awaitable: Awaitable[Answer], what: str) -> Answer:
         """Wait for *awaitable*, a request to the transport."""
         try:
-            await self._limited(awaitable, what)
+            return await self._limited(awaitable, what)
         except BrokerUnavailable as error:
             # Whoever waits hears that the connection is lost; why, the listener hears.
             with suppress(TimeoutError):
@@ -128,10 +130,10 @@ class Session(TransportListener):
 
         await self._limited(wait(), what)
 
-    async def _limited(self, awaitable: Awaitable[None], what: str) -> None:
+    async def _limited(self, awaitable: Awaitable[Answer], what: str) -> Answer:
         deadline = self._configuration.deadline
         try:
             async with asyncio.timeout(deadline):
-                await awaitable
+                return await awaitable
         except TimeoutError:
             raise BrokerUnavailable(f"no answer within {deadline:g} s while {what}") from None

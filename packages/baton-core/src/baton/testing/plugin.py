@@ -1,6 +1,7 @@
 """The pytest plugin: fixtures for the tests of extensions, and the option ``--baton-broker``.
 
-It imports nothing before a fixture is used: pytest imports it in every suite.
+pytest imports it in every suite: what a fixture needs is imported when that is used, and before
+nothing of Baton but its errors.
 """
 
 from __future__ import annotations

@@ -144,6 +144,15 @@ class Transport(ABC):
         """
 
     @abstractmethod
+    async def has_exchange(self, exchange: str) -> bool:
+        """Whether an exchange of that name exists, with whatever flags. Makes nothing."""
+
+    @abstractmethod
+    async def delete_exchange(self, exchange: str) -> None:
+        """Delete an exchange that no queue is bound to. One that is in use stays as it is; one
+        that does not exist is no fault."""
+
+    @abstractmethod
     async def delete_queue(self, queue: str) -> None:
         """Delete a queue with what waits in it. One that does not exist is no fault."""
 

@@ -302,6 +302,16 @@ class MemoryTransport(Transport):
         self._check_open()
         self._broker.declare(topology, self)
 
+    async def has_exchange(self, exchange: str) -> bool:
+        self._check_open()
+        return any(each.name == exchange for each in self._broker.exchanges)
+
+    async def delete_exchange(self, exchange: str) -> None:
+        self._check_open()
+        with self._broker.lock:
+            if not any(bound == exchange for bound, _, _ in self._broker.bindings):
+                self._broker.delete_exchange(exchange)
+
     async def delete_queue(self, queue: str) -> None:
         self._check_open()
         self._broker.delete_queue(queue)

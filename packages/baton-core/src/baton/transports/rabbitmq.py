@@ -94,6 +94,23 @@ class RabbitTransport(Transport):
                 await control.closed()
                 raise self._control_error or BrokerUnavailable("the channel is closed") from None
 
+    async def has_exchange(self, exchange: str) -> bool:
+        with self._translated():
+            channel = await self._open_channel(publisher_confirms=False)
+            try:
+                await channel.declare_exchange(exchange, passive=True)
+            except amqp.ChannelNotFoundEntity:
+                return False
+            await channel.close()
+            return True
+
+    async def delete_exchange(self, exchange: str) -> None:
+        with self._translated():
+            channel = await self._open_channel(publisher_confirms=False)
+            with suppress(amqp.ChannelPreconditionFailed):
+                await channel.exchange_delete(exchange, if_unused=True)
+                await channel.close()
+
     async def delete_queue(self, queue: str) -> None:
         with self._translated():
             channel = await self._open_channel(publisher_confirms=False)
