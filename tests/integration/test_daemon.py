@@ -238,6 +238,27 @@ class TestDaemon:
         assert place.running == []
 
 
+class TestRun:
+    """Several services in a process, all of which are simulated."""
+
+    def test_from_the_start_to_the_end(self, place: Place) -> None:
+        def run(*arguments: str) -> Finished:
+            return place("run", "ping", "--simulate", "3", *arguments, program="baton")
+
+        assert run("-d").code == 0
+        number = int(place.pid_file.read_text())
+        assert place.running == [number]
+        wait_until(lambda: run("--status").code == 0, "ready")
+        again = run("-d")
+        assert again.code == 1
+        assert f"It runs already, as process {number} " in again.err
+        answered = place("ping", "sim00003.example.org", program="baton")
+        assert answered.code == 0
+        ended = run("--stop")
+        assert (ended.code, ended.out) == (0, f"baton run (process {number}) has ended\n")
+        assert place.running == []
+
+
 class TestMonitor:
     PROGRAM = "baton-ping-monitor"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from baton.pid_file import find_holder
+from baton.pid_file import find_holder, hold_pid_file
 
 PROGRAM = "from disk_service import main; main()"
 SERVICE = """\
@@ -43,6 +43,16 @@ class DiskService(Service):
 
 main = service_executable(Extension("baton-disk", service="disk_service:DiskService"))
 """
+SLOW = """\
+import time, daemon
+class Slow(daemon.DaemonContext):
+    def open(self):
+        super().open()
+        open("{}/x.detached", "w").close()
+        time.sleep(1)
+daemon.DaemonContext = Slow
+"""
+"""Detached, it takes a second until it says who it is."""
 
 
 @dataclass
@@ -64,6 +74,11 @@ class Executable:
         known = {"RABBIT_URL": "memory://", "PID_FILE": "x.pid", "LOG_FILE": "x.log"}
         lines = [f"{key}: {value}\n" for key, value in (known | settings).items() if value]
         (self.folder / "x.cfg").write_text("".join(lines))
+
+    @property
+    def is_detached(self) -> bool:
+        """Whether it is, where it is SLOW."""
+        return (self.folder / "x.detached").exists()
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
@@ -192,7 +207,7 @@ class TestDaemonize:
         assert len(ended.stderr.splitlines()) == 1
         assert executable.running() == []
         assert not executable.pid_file.exists()
-        assert not executable.pid_file.with_suffix(".sock").exists()
+        assert not executable.pid_file.with_name("x.pid.sock").exists()
 
     def test_a_module_that_cannot_be_imported(self, executable: Executable, site: Path) -> None:
         broken = SERVICE.replace('service="disk_service:', 'service="no_such_service:')
@@ -227,20 +242,44 @@ class TestDaemonize:
         assert ended.stderr == "baton-disk: It ended, or hung, before it had started\n"
         wait_until(lambda: executable.running() == [], "no orphan")
 
-    def test_whoever_starts_it_is_interrupted(self, executable: Executable) -> None:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("is_early", [True, False])
+    def test_whoever_starts_it_is_interrupted(
+        self, executable: Executable, site: Path, number: signal.Signals, is_early: bool
+    ) -> None:
+        """Early: before it knows whom it has started."""
         executable.configure(TROUBLE="hang")
+        if is_early:
+            (site / "sitecustomize.py").write_text(SLOW.format(executable.folder))
         command = [sys.executable, "-c", PROGRAM, "-c", str(executable.folder / "x.cfg"), "-d"]
         with subprocess.Popen(command, cwd=executable.folder) as first:
-            wait_until(
-                lambda: (
-                    executable.pid_file.exists()
-                    and executable.pid_file.read_text() not in ("", f"{first.pid}\n")
-                ),
-                "it was detached",
-            )
-            first.send_signal(signal.SIGINT)
+
+            def is_detached() -> bool:
+                if is_early:
+                    return executable.is_detached
+                numbers = executable.pid_file.read_text() if executable.pid_file.exists() else ""
+                return numbers not in ("", f"{first.pid}\n")
+
+            wait_until(is_detached, "it was detached")
+            first.send_signal(number)
             assert first.wait() == 130
-        wait_until(lambda: executable.running() == [], "no orphan")
+        assert executable.running() == []
+        assert find_holder(executable.pid_file) is None
+
+    def test_a_service_is_made_by_the_process_that_runs_it(
+        self, executable: Executable, site: Path
+    ) -> None:
+        """What it opens, and the threads that it starts, would be lost with another one."""
+        made = executable.folder / "x.made"
+        maker = f"""
+    def __init__(self, configuration):
+        super().__init__(configuration)
+        open("{made}", "w").write(str(os.getpid()))
+"""
+        heading = 'extension = "baton-disk"\n'
+        (site / "disk_service.py").write_text(SERVICE.replace(heading, heading + maker))
+        assert executable("-d").returncode == 0
+        assert made.read_text() == str(executable.running()[0])
 
     def test_without_python_daemon(self, executable: Executable, site: Path) -> None:
         (site / "sitecustomize.py").write_text("import sys\nsys.modules['daemon'] = None\n")
@@ -295,6 +334,15 @@ class TestStop:
         assert (ended.returncode, ended.stdout) == (1, "")
         assert ended.stderr == (f"baton-disk does not run ({executable.pid_file} does not exist)\n")
 
+    def test_one_that_is_about_to_detach(self, executable: Executable, site: Path) -> None:
+        (site / "sitecustomize.py").write_text(SLOW.format(executable.folder))
+        command = [sys.executable, "-c", PROGRAM, "-c", str(executable.folder / "x.cfg"), "-d"]
+        with subprocess.Popen(command, cwd=executable.folder):
+            wait_until(lambda: executable.is_detached, "it was detached")
+            assert executable("--stop").returncode == 0
+            assert find_holder(executable.pid_file) is None
+        assert executable.running() == []
+
     def test_it_does_not_end_in_time(self, executable: Executable, site: Path) -> None:
         (site / "sitecustomize.py").write_text("import baton.cli.process as p\np._MARGIN = 0.2\n")
         executable.configure(GRACE=0.1)
@@ -346,7 +394,7 @@ class TestStatus:
     def test_one_that_has_lost_its_socket(self, executable: Executable) -> None:
         executable("-d")
         (number,) = executable.running()
-        beside = executable.pid_file.with_suffix(".sock")
+        beside = executable.pid_file.with_name("x.pid.sock")
         beside.unlink()
         asked = executable("--status")
         assert asked.returncode == 1
@@ -354,6 +402,31 @@ class TestStatus:
             f"baton-disk (process {number}) runs, but does not answer on {beside}: "
             "No such file or directory\n"
         )
+
+    def test_another_that_answers_in_its_place(self, executable: Executable) -> None:
+        executable("-d")
+        (number,) = executable.running()
+        executable.wait_for(" is ready since ")
+        other = executable.folder / "y.pid"
+        (executable.folder / "y.pid.sock").symlink_to("x.pid.sock")
+        executable.configure(PID_FILE="y.pid")
+        with hold_pid_file(other):
+            asked = executable("--status")
+        assert asked.returncode == 1
+        assert asked.stdout == (
+            f"baton-disk (process {os.getpid()}) runs, but does not answer: "
+            f"process {number} answers on {other}.sock\n"
+        )
+
+    @pytest.mark.parametrize("is_folder", [True, False])
+    def test_what_is_no_pid_file(self, executable: Executable, is_folder: bool) -> None:
+        if is_folder:
+            executable.pid_file.mkdir()
+        else:
+            executable.pid_file.write_text("RABBIT_HOST: mq1\n")
+        asked = executable("--status")
+        assert asked.returncode == 1
+        assert asked.stdout == f"baton-disk does not run ({executable.pid_file} is no PID file)\n"
 
     def test_by_the_port(self, executable: Executable) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from click.testing import CliRunner, Result
 from baton import Configuration, Extension, Service
 from baton.cli.main import baton
 from baton.cli.run import Simulated
+from baton.pid_file import hold_pid_file
 from baton.simulation import Simulation
 
 
@@ -21,15 +21,6 @@ class EchoService(Service):
 
 
 ECHO = Extension("baton-echo", service=f"{__name__}:EchoService")
-
-
-@pytest.fixture(autouse=True)
-def _own_level() -> Iterator[None]:
-    """Simulated servers are silenced; the tests that come later are not."""
-    logger = logging.getLogger("baton.consumer_manager")
-    level = logger.level
-    yield
-    logger.setLevel(level)
 
 
 def run(*arguments: str) -> Result:
@@ -58,13 +49,41 @@ def options(**given: Any) -> Simulated:
         (["--simulate", "5", "--prefix", "Web 1"], '"Web 1" cannot begin a name: a-z 0-9 and -'),
         (["--simulate", "5", "--environments", " , "], "names no environment"),
         (["-c", "/no/such/file"], "/no/such/file: cannot be read"),
-        (["baton-nobody-has", "--url", "memory://x"], "The extension baton-nobody-has has no serv"),
+        (["--simulate", "5", "--environments", f"a,{'x' * 128}"], '…" should be 1 to 127 bytes of'),
     ],
 )
 def test_wrong_use_is_refused(arguments: list[str], sentence: str) -> None:
-    result = run(*(arguments if "baton-nobody-has" in arguments else ["ping", *arguments]))
+    result = run("ping", *arguments)
     assert result.exit_code == 2
     assert sentence in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("pin", "did you mean ping?"),
+        ("baton-pong", "did you mean baton-ping?"),
+        ("nothere", "baton extensions lists those that are"),
+    ],
+)
+def test_an_extension_that_is_not_installed(
+    caplog: pytest.LogCaptureFixture, name: str, hint: str
+) -> None:
+    result = run("ping", name, "--url", "memory://x")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"baton: The extension {name} is not installed: {hint}\n")
+    assert f"/etc/{name}" not in result.stderr + caplog.text
+
+
+def test_an_extension_without_a_service(install: Callable[..., None]) -> None:
+    install(
+        "baton_two",
+        "from baton import Extension\nextension = Extension('baton-two')\n",
+        {"baton.extensions": {"two": "baton_two:extension"}},
+    )
+    result = run("two", "--url", "memory://x")
+    assert result.exit_code == 2
+    assert "The extension baton-two has no service" in result.stderr
 
 
 def test_without_an_extension_there_is_nothing_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +112,7 @@ def test_each_extension_has_its_own_configuration_file(
     )
     ran: list[tuple[str, str]] = []
 
-    def note(services: list[Service], configuration: Configuration) -> int:
+    def note(services: list[Service], configuration: Configuration, **_: object) -> int:
         ran.extend((each.name, each.configuration.rabbit_vhost) for each in services)
         assert configuration is services[0].configuration
         return 0
@@ -104,6 +123,42 @@ def test_each_extension_has_its_own_configuration_file(
     ran.clear()
     assert run().exit_code == 0
     assert {name for name, _ in ran} == {"baton-ping", "baton-two"}
+
+
+def test_it_is_a_process_as_the_first_configuration_says(tmp_path: Path) -> None:
+    config = tmp_path / "x.cfg"
+    config.write_text(f"PID_FILE: {tmp_path / 'x.pid'}\n")
+    asked = run("ping", "-c", str(config), "--status")
+    assert asked.exit_code == 1
+    assert asked.stdout == f"baton run does not run ({tmp_path / 'x.pid'} does not exist)\n"
+    assert run("ping", "-c", str(config), "--stop").exit_code == 1
+    refused = run("ping", "-c", str(config), "-d")
+    assert refused.exit_code == 2
+    assert "--daemonize needs LOG_FILE" in refused.stderr
+    with hold_pid_file(tmp_path / "x.pid"):
+        refused = run("ping", "-c", str(config), "--url", "memory://x")
+    assert refused.exit_code == 1
+    assert "It runs already" in refused.stderr
+
+
+def test_what_runs_is_waited_for_as_long_as_the_longest_grace_period(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "baton-ping.cfg").write_text(f"GRACE: 3\nPID_FILE: {tmp_path / 'x.pid'}\n")
+    (tmp_path / "baton-two.cfg").write_text("GRACE: 40\n")
+    monkeypatch.setattr(
+        "baton.cli.run._configured",
+        lambda name, *_: (ECHO, Configuration.load(tmp_path / f"{name}.cfg")),
+    )
+    waits = []
+
+    def terminate(path: Path, timeout: float) -> int:
+        waits.append(timeout)
+        return 7
+
+    monkeypatch.setattr("baton.pid_file.terminate_holder", terminate)
+    assert run("baton-ping", "baton-two", "--stop").exit_code == 0
+    assert waits == [50]
 
 
 def test_simulated_servers_are_where_this_server_is_unless_they_are_spread() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,12 @@ def test_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         read_keys(tmp_path, OWN)
     assert str(caught.value) == f"{tmp_path}: cannot be read: Is a directory"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigurationError, match="pipe: cannot be read: it is no regular file"):
+        read_keys(tmp_path / "pipe", OWN)
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,12 @@ def refused(path: Path) -> str:
         read_fact_file(path)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     return str(caught.value)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    os.mkfifo(path)
+    assert refused(path) == f"FACTS: {path} cannot be read: it is no regular file"
 
 
 def test_json(fact_file: FactFile) -> None:

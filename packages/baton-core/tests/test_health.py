@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 
 import pytest
 
@@ -17,8 +18,9 @@ NOON = 1_790_000_000.25
 class Known:
     """A service of which the state is known."""
 
-    def __init__(self, phase: Phase, reason: str = "") -> None:
+    def __init__(self, phase: Phase, reason: str = "", pulse: float = 15) -> None:
         self.name = "baton-disk"
+        self.configuration = Configuration(pulse=pulse)
         self.state = State(phase, NOON, reason)
 
     def watch(self, callback: object) -> None:
@@ -40,20 +42,34 @@ LOST = Known(Phase.DISCONNECTED, "mq1:5672 (connection refused)")
 
 @pytest.mark.parametrize("phase", Phase)
 def test_one_is_ready_if_its_state_is(phase: Phase) -> None:
-    health = Health([Known(phase)], patience=60)
+    health = Health([Known(phase)])
     assert health.is_ready == (phase is Phase.READY)
     assert health.is_alive
 
 
 def test_all_must_be_ready() -> None:
-    health = Health([READY, LOST], patience=60)
+    health = Health([READY, LOST])
     assert not health.is_ready
     assert health.state is LOST.state
-    assert Health([READY, READY], patience=60).is_ready
+    assert Health([READY, READY]).is_ready
+
+
+def test_each_must_go_round_as_it_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Known(Phase.READY, pulse=300)
+    health = Health([READY, slow])
+    assert health.patience == longest_round(slow.configuration) > 300
+    now = time.monotonic()
+    is_alive = []
+    for seconds, rounds in [(200, []), (201, [0]), (400, [0]), (401, [1])]:
+        monkeypatch.setattr(time, "monotonic", partial(float, now + seconds))
+        for each in rounds:
+            health.went_round(each)
+        is_alive.append(health.is_alive)
+    assert is_alive == [False, True, False, True]
 
 
 def test_each_must_go_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    health = Health([READY, READY], patience=60)
+    health = Health([READY, READY])
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 50)
     health.went_round(0)
@@ -64,7 +80,7 @@ def test_each_must_go_round(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_while_it_stops_it_is_alive_and_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    health = Health([READY], patience=60)
+    health = Health([READY])
     health.is_stopping = True
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 70)
@@ -74,7 +90,7 @@ def test_while_it_stops_it_is_alive_and_not_ready(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_report() -> None:
-    assert Health([LOST], patience=60).report() == {
+    assert Health([LOST]).report() == {
         "pid": os.getpid(),
         "alive": True,
         "ready": False,
@@ -99,7 +115,7 @@ def test_the_report() -> None:
     ],
 )
 def test_in_words(services: list[Known], text: str) -> None:
-    assert str(Health(services, patience=60)) == text
+    assert str(Health(services)) == text
 
 
 def test_the_longest_round_is_below_the_watchdog_that_the_docs_advise() -> None:

@@ -7,6 +7,7 @@ import json
 import socket
 import stat
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ class Known:
     """A service of which the state is known."""
 
     name = "baton-disk"
+    configuration = Configuration()
 
     def __init__(self) -> None:
         self.state = State(Phase.READY)
@@ -47,7 +49,7 @@ def service() -> Known:
 
 @pytest.fixture
 def health(service: Known) -> Health:
-    return Health([service], patience=60)
+    return Health([service])
 
 
 @pytest.fixture
@@ -85,6 +87,10 @@ async def exchange(path: Path, request: bytes) -> tuple[str, dict[str, str], byt
     return first, dict(line.split(": ", 1) for line in lines if line), body
 
 
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def get(target: str, method: str = "GET") -> bytes:
     return f"{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
@@ -109,15 +115,13 @@ async def test_not_ready(path: Path, service: Known) -> None:
     assert status == "HTTP/1.1 200 OK"
 
 
-async def test_not_alive(path: Path, service: Known) -> None:
-    with health_sockets(Configuration(), path) as sockets:
-        server = HealthServer(Health([service], patience=-1), sockets)
-        await server.start()
-        for target in ("/healthz", "/readyz"):
-            status, _, body = await exchange(path, get(target))
-            assert status == "HTTP/1.1 503 Service Unavailable"
-            assert json.loads(body)["alive"] is False
-        await server.close()
+@pytest.mark.usefixtures("server")
+async def test_not_alive(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Health, "is_alive", False)
+    for target in ("/healthz", "/readyz"):
+        status, _, body = await exchange(path, get(target))
+        assert status == "HTTP/1.1 503 Service Unavailable"
+        assert json.loads(body)["alive"] is False
 
 
 @pytest.mark.usefixtures("server")
@@ -186,6 +190,60 @@ async def test_the_oldest_connection_gives_way(path: Path, monkeypatch: pytest.M
         await writer.wait_closed()
 
 
+async def test_a_burst_of_connections_is_bounded(health: Health, port: int) -> None:
+    number, most = 300, 0
+
+    async def watch() -> None:
+        nonlocal most
+        while True:
+            most = max(most, open_descriptors())
+            await asyncio.sleep(0)
+
+    with ExitStack() as stack:
+        sockets = stack.enter_context(health_sockets(Configuration(health_port=port)))
+        server = HealthServer(health, sockets)
+        for _ in range(number):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", port))
+        before = open_descriptors()
+        watching = asyncio.create_task(watch())
+        await server.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(get("/readyz"))
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+        watching.cancel()
+        writer.close()
+        await writer.wait_closed()
+        await server.close()
+    assert before < most <= before + health_server._MOST + 3
+
+
+async def test_when_none_can_be_accepted(
+    path: Path, health: Health, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop, failures = asyncio.get_running_loop(), 3
+    accept = loop.sock_accept
+
+    async def sock_accept(listener: socket.socket) -> tuple[socket.socket, object]:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise OSError(24, "Too many open files")
+        return await accept(listener)
+
+    monkeypatch.setattr(loop, "sock_accept", sock_accept)
+    monkeypatch.setattr(health_server, "_PAUSE", 0.01)
+    with health_sockets(Configuration(), path) as sockets:
+        server = HealthServer(health, sockets)
+        await server.start()
+        assert (await exchange(path, get("/readyz")))[0] == "HTTP/1.1 200 OK"
+        await server.close()
+    (record,) = caplog.records
+    assert record.getMessage() == "Nobody can be told how it is: Too many open files"
+    assert record.exc_info is None
+
+
 async def test_closing_ends_the_connections(path: Path, server: HealthServer) -> None:
     reader, writer = await asyncio.open_unix_connection(path)
     assert (await exchange(path, get("/readyz")))[0] == "HTTP/1.1 200 OK"
@@ -208,6 +266,16 @@ async def test_a_port(health: Health, port: int) -> None:
         writer.close()
         await writer.wait_closed()
         await server.close()
+
+
+def test_each_address_of_a_name(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name may have some twice, and some that this machine has not."""
+    tcp = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+    hosts = ("192.0.2.1", "127.0.0.1", "127.0.0.1", "127.0.0.2")
+    found = [(*tcp, (host, port)) for host in hosts]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with health_sockets(Configuration(health_port=port)) as sockets:
+        assert [each.getsockname()[0] for each in sockets] == ["127.0.0.1", "127.0.0.2"]
 
 
 def test_every_address() -> None:
@@ -254,6 +322,22 @@ def test_a_socket_that_was_left_behind_is_replaced(path: Path) -> None:
         left.bind(str(path))
     with health_sockets(Configuration(), path), socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_socket_on_which_somebody_listens_is_left_alone(
+    path: Path, kind: socket.SocketKind
+) -> None:
+    with socket.socket(socket.AF_UNIX, kind) as another:
+        another.bind(str(path))
+        if kind is socket.SOCK_STREAM:
+            another.listen(0)
+        with pytest.raises(ConfigurationError) as caught, health_sockets(Configuration(), path):
+            pass
+        assert path.is_socket()
+    assert str(caught.value) == (
+        f"PID_FILE: the socket beside it, {path}, cannot be opened: Address already in use"
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,15 @@ import baton
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "text",
+        "names",
         "errors",
         "backoff",
         "message",
         "broker_url",
         "configuration_file",
         "fact_file",
+        "files",
+        "process",
         "log_file",
     ),
     ("configuration", "facts", "server", "observer", "extension"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -47,6 +50,7 @@ def run(
     grace: float = 5,
     started: str = "print('started', flush=True)",
     after: str = "pass",
+    stderr: int = subprocess.PIPE,
 ) -> tuple[int, str, str]:
     """Run the program, send it a signal when it has started, and say how it ended."""
     program = PROGRAM.format(
@@ -55,18 +59,33 @@ def run(
     process = subprocess.Popen(
         [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
     with process:
         assert process.stdout is not None
-        assert process.stderr is not None
         out = process.stdout.readline()
         if number is not None:
             process.send_signal(number)
         out += process.stdout.read()
-        err = process.stderr.read()
+        err = process.stderr.read() if process.stderr is not None else ""
     return process.returncode, out, err
+
+
+@contextmanager
+def pipe_that_is_full() -> Iterator[int]:
+    """The end to write to. Whoever does waits until the end of the block."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    try:
+        yield writing
+    finally:
+        os.close(writing)
+        os.close(reading)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -92,6 +111,13 @@ def test_a_blocked_event_loop_ends_after_the_grace_period() -> None:
     assert code == 1
     assert "did not end within the grace period" in err
     assert time.monotonic() - began < 20
+
+
+def test_a_log_that_nobody_reads_does_not_keep_it() -> None:
+    """Whoever logs waits for ever then, and whoever logs later waits for that."""
+    with pipe_that_is_full() as full:
+        code, _, _ = run(signal.SIGTERM, grace=-4.5, stderr=full)
+    assert code == 1
 
 
 def test_what_does_not_start_is_stopped_and_raised() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import stat
+from io import TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,13 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "x.log"
     logging.basicConfig(level="INFO", handlers=[LogFile(path)], format="%(message)s")
     return path
+
+
+class Full(TextIOWrapper):
+    """A file on a disk that is full."""
+
+    def flush(self) -> None:
+        raise OSError(28, "No space left on device")
 
 
 def test_the_log_goes_on_in_a_new_file(path: Path) -> None:
@@ -48,6 +58,32 @@ def test_the_log_goes_on_in_the_old_file_if_there_can_be_no_new_one(path: Path) 
     assert rotated.read_text() == (
         f"LOG_FILE: {path} cannot be opened anew: Is a directory; the log goes on in the old file\n"
         "after\n"
+    )
+
+
+def test_it_is_for_the_user_and_the_group_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        file = LogFile(tmp_path / "y.log")
+        assert stat.S_IMODE((tmp_path / "y.log").stat().st_mode) == 0o640
+        (tmp_path / "y.log").unlink()
+        file.reopen()
+        assert stat.S_IMODE((tmp_path / "y.log").stat().st_mode) == 0o640
+        file.close()
+    finally:
+        os.umask(before)
+
+
+def test_what_the_old_file_has_no_room_for(path: Path) -> None:
+    (file,) = log_files()
+    assert file.stream is not None
+    file.stream.close()
+    file.stream = old = Full(path.rename(f"{path}.1").open("ab"), encoding="utf-8")
+    reopen_log_files()
+    logger.info("after")
+    assert old.buffer.closed
+    assert path.read_text() == (
+        "LOG_FILE: the end of what was logged until now is lost: No space left on device\nafter\n"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,15 +15,29 @@ import pytest
 
 from baton import pid_file
 from baton.errors import AlreadyRunning, ConfigurationError
-from baton.pid_file import find_holder, hold_pid_file, socket_beside, terminate_holder
+from baton.pid_file import (
+    find_holder,
+    hold_pid_file,
+    is_pid_file,
+    socket_beside,
+    terminate_holder,
+)
 
 HOLDER = """
-import signal, sys
+import os, signal, sys
 from pathlib import Path
 from baton.pid_file import hold_pid_file
 if sys.argv[2:] == ["stubborn"]:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-with hold_pid_file(Path(sys.argv[1])):
+with hold_pid_file(Path(sys.argv[1])) as held:
+    if sys.argv[2:] == ["handing over"]:
+        reading, writing = os.pipe()
+        if not os.fork():
+            signal.alarm(30)
+            os.close(writing)
+            os.read(reading, 1)  # until the first one has ended
+            held.write()
+            signal.pause()
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -54,7 +69,7 @@ def test_a_file_has_the_number_and_is_removed(path: Path) -> None:
     with hold_pid_file(path) as held:
         assert path.read_text() == f"{os.getpid()}\n"
         assert find_holder(path) == os.getpid()
-        assert held.socket == socket_beside(path) == path.with_suffix(".sock")
+        assert held.socket == socket_beside(path) == path.with_name("x.pid.sock")
     assert not path.exists()
     assert find_holder(path) is None
 
@@ -168,6 +183,35 @@ def test_a_device_is_no_pid_file() -> None:
         pass
 
 
+def test_a_path_that_is_too_long_for_the_socket_beside_it(tmp_path: Path) -> None:
+    longest = tmp_path / ("x" * (97 - len(os.fsencode(tmp_path))))
+    with hold_pid_file(longest) as held, socket.socket(socket.AF_UNIX) as beside:
+        beside.bind(str(held.socket))
+    path = longest.with_name(f"{longest.name}x")
+    with pytest.raises(ConfigurationError) as caught, hold_pid_file(path):
+        pass
+    assert str(caught.value) == f"PID_FILE: {path} is too long a path: 98 bytes are allowed"
+
+
+def test_only_a_socket_of_its_own_is_removed_with_it(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(socket_beside(path)))
+    with hold_pid_file(path):
+        pass
+    assert socket_beside(path).is_socket()
+    with hold_pid_file(path) as held:
+        held.owns_socket = True
+    assert not socket_beside(path).exists()
+
+
+def test_what_is_a_pid_file(path: Path, tmp_path: Path) -> None:
+    assert not is_pid_file(path)
+    path.write_text("4711\n")
+    assert is_pid_file(path)
+    path.write_text("x\n")
+    assert not any(map(is_pid_file, (path, tmp_path, Path(os.devnull))))
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [("no/x.pid", "No such file or directory"), ("", "Is a directory")],
@@ -217,6 +261,14 @@ def test_a_holder_is_terminated(path: Path, pidfd: bool, monkeypatch: pytest.Mon
     with holder(path) as process:
         assert terminate_holder(path, 10) == process.pid
         assert process.wait() == -15
+    assert find_holder(path) is None
+
+
+def test_one_that_took_over_the_lock_is_terminated_too(path: Path) -> None:
+    with holder(path, "handing over") as process:
+        last = terminate_holder(path, 10)
+        assert last is not None
+        assert last != process.pid
     assert find_holder(path) is None
 
 

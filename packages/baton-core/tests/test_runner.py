@@ -25,9 +25,13 @@ class Scripted:
     """A service to which happens what *script* says; the last one's end is SIGTERM."""
 
     def __init__(
-        self, script: Callable[[Scripted], Awaitable[None]] | None, abandoned: object = None
+        self,
+        script: Callable[[Scripted], Awaitable[None]] | None,
+        abandoned: object = None,
+        configuration: Configuration = CONFIGURATION,
     ) -> None:
         self.name = "baton-disk"
+        self.configuration = configuration
         self.state = State()
         self.is_running: bool | None = None
         self._script = script
@@ -114,6 +118,19 @@ def test_it_runs_until_it_is_told_to_stop() -> None:
 def test_what_one_has_abandoned(number: int) -> None:
     services = [Scripted(nothing, number == 0), Scripted(None, number == 1)]
     assert run_services(services, CONFIGURATION) == 1
+
+
+def test_each_has_its_own_grace_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    graces = []
+
+    def run(start: object, stop: object, grace: float, failed: object) -> int:
+        graces.append(grace)
+        return 0
+
+    monkeypatch.setattr("baton.runner.run_until_signalled", run)
+    services = [Scripted(None, configuration=Configuration(grace=grace)) for grace in (10, 30)]
+    run_services(services, services[0].configuration)
+    assert graces == [30]
 
 
 def test_one_that_cannot_be_stopped_does_not_keep_the_others() -> None:
@@ -222,7 +239,8 @@ def test_without_a_watchdog_none_is_fed(manager: Manager, monkeypatch: pytest.Mo
 def test_a_watchdog_that_bites_too_early(
     pulse: float, is_warned: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run_services([Scripted(nothing)], Configuration(pulse=pulse))
+    services = [Scripted(nothing), Scripted(None, configuration=Configuration(pulse=pulse))]
+    run_services(services, CONFIGURATION)
     warning = (
         "systemd ends this service after 90 s without a sign of life, but it may give one only "
         "every 116 s: set WatchdogSec=117 in its unit, or a shorter PULSE"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
@@ -153,6 +154,14 @@ def test_names_a_file_that_is_missing(certificate: Path, tmp_path: Path, kind: s
         f"RABBIT_TLS_{kind.upper()}_FILE: {tmp_path / 'missing'} cannot be read: "
         "No such file or directory"
     )
+
+
+@pytest.mark.parametrize("kind", ["ca", "cert", "key"])
+def test_a_pipe_is_not_waited_for(certificate: Path, tmp_path: Path, kind: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    files = {"cert": certificate, kind: tmp_path / "pipe"}
+    with pytest.raises(ConfigurationError, match="pipe cannot be read: it is no regular file"):
+        client_context(configuration(**files))
 
 
 @pytest.mark.parametrize("kind", ["ca", "cert"])

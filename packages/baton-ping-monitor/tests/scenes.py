@@ -46,7 +46,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def plain() -> None:
     """A ping, and something that is none, while ``--plain`` listens."""
-    logging.getLogger("baton.consumer_manager").propagate = False
+    logging.getLogger("baton.consumer_manager").disabled = True
     serve()
 
     def command() -> None:
@@ -61,7 +61,7 @@ def plain() -> None:
 
 def table() -> None:
     """The table of a fleet of one, which is pinged."""
-    logging.getLogger("baton.consumer_manager").propagate = False
+    logging.getLogger("baton.consumer_manager").disabled = True
     serve()
     main(["--url", URL, "--instance", "here", "--ping-every", "0.2", *sys.argv[2:]])
 

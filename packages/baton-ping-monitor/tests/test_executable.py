@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -88,6 +89,8 @@ def test_plain_logs_in_json(start: Start) -> None:
     monitor.expect(r'"level": "info", .*"output": \{"type": "pong", "environment": "production", ')
     monitor.signal(signal.SIGINT)
     assert monitor.end() == 0
+    entries = [json.loads(line) for line in monitor.output.splitlines()]
+    assert {"pong", "error"} <= {entry.get("output", {}).get("type") for entry in entries}
 
 
 def test_plain_runs_once(start: Start, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from baton.errors import ConfigurationError
+from baton.files import read_regular
 from baton.text import shorten
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def read_keys(file: Path, verbatim: Container[str]) -> dict[str, Any]:
     ConfigurationError for a file that cannot be read or holds no keys.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_regular(file).decode("utf-8")
         plain = yaml.load(text, _VerbatimLoader)  # noqa: S506  (a SafeLoader)
         typed = yaml.load(text, TypedLoader)  # noqa: S506  (a SafeLoader)
     except FileNotFoundError:

@@ -12,6 +12,7 @@ import yaml
 
 from baton.configuration_file import TypedLoader
 from baton.errors import ConfigurationError
+from baton.files import read_regular
 from baton.text import printable, shorten
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def read_fact_file(path: Path) -> dict[str, Any]:
     """
     kind = "JSON" if path.suffix == ".json" else "YAML"
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
         content = _as_json(json.loads(text) if kind == "JSON" else _parse(text))
     except OSError as error:
         raise ConfigurationError(f"FACTS: {path} cannot be read: {error.strerror}") from None

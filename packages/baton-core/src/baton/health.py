@@ -22,6 +22,10 @@ class Runnable(Protocol):
         """What it is called."""
 
     @property
+    def configuration(self) -> Configuration:
+        """What it was configured with."""
+
+    @property
     def state(self) -> State:
         """How its connection is; connecting before :meth:`start`."""
 
@@ -40,17 +44,22 @@ class Runnable(Protocol):
 
 
 class Health:
-    """How *services* are. Each must go round within *patience* seconds."""
+    """How *services* are. Each must go round in time, as its own configuration says."""
 
-    def __init__(self, services: Sequence[Runnable], patience: float) -> None:
+    def __init__(self, services: Sequence[Runnable]) -> None:
         self.is_stopping = False
         self._services = services
-        self._patience = patience
+        self._patience = [longest_round(service.configuration) for service in services]
         self._rounds = [time.monotonic()] * len(services)
 
     def went_round(self, position: int) -> None:
         """The service at *position* has gone round."""
         self._rounds[position] = time.monotonic()
+
+    @property
+    def patience(self) -> float:
+        """Seconds within which every service has gone round."""
+        return max(self._patience)
 
     @property
     def state(self) -> State:
@@ -61,8 +70,9 @@ class Health:
     def is_alive(self) -> bool:
         """Whether every service goes round, however bad things are. (That the event loop lives is
         told by anything being told at all.)"""
-        oldest = time.monotonic() - self._patience
-        return self.is_stopping or all(last >= oldest for last in self._rounds)
+        now = time.monotonic()
+        rounds = zip(self._rounds, self._patience, strict=True)
+        return self.is_stopping or all(now - last <= patience for last, patience in rounds)
 
     @property
     def is_ready(self) -> bool:

@@ -7,11 +7,13 @@ to it, the services beside it do not notice.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,12 +24,16 @@ from baton.health import Health
 if TYPE_CHECKING:
     from baton.configuration import Configuration
 
+logger = logging.getLogger(__name__)
+
 _DEADLINE: Final = 5.0
 """Seconds that a connection may last."""
 _LONGEST: Final = 8192
 """Bytes of a request."""
 _MOST: Final = 64
 """Connections at a time."""
+_PAUSE: Final = 1.0
+"""Seconds until another one is accepted if none could be."""
 
 
 class HealthServer:
@@ -35,8 +41,8 @@ class HealthServer:
 
     def __init__(self, health: Health, sockets: Sequence[socket.socket]) -> None:
         self._sockets = sockets
-        self._servers: list[asyncio.Server] = []
-        self._connections: dict[asyncio.Task[Any], None] = {}
+        self._acceptors: list[asyncio.Task[None]] = []
+        self._connections: dict[asyncio.Task[None], socket.socket] = {}
         self._checks: dict[str, Callable[[], bool]] = {
             "/healthz": lambda: health.is_alive,
             "/readyz": lambda: health.is_ready,
@@ -46,42 +52,57 @@ class HealthServer:
     async def start(self) -> None:
         """Begin to answer."""
         for each in self._sockets:
-            server = await asyncio.start_server(self._serve, sock=each, limit=_LONGEST)
-            self._servers.append(server)
+            each.setblocking(False)
+        self._acceptors = [asyncio.create_task(self._accept(each)) for each in self._sockets]
 
     async def close(self) -> None:
         """Close the sockets and all connections."""
-        for server in self._servers:
-            server.close()
-        connections = list(self._connections)
-        for connection in connections:
-            connection.cancel()
-        if connections:
-            await asyncio.wait(connections)
+        tasks = [*self._acceptors, *self._connections]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for each in self._sockets:
+            each.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None:  # for the type checker: a coroutine runs in a task
-            return
-        if len(self._connections) >= _MOST:
-            # The oldest: whoever hogs them all does not keep the next one from its answer.
-            next(iter(self._connections)).cancel()
-        self._connections[task] = None
-        try:
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        is_failing = False
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except OSError as error:  # no descriptor is left, say; whoever asks waits meanwhile
+                if not is_failing:
+                    logger.warning("Nobody can be told how it is: %s", error.strerror)
+                is_failing = True
+                await asyncio.sleep(_PAUSE)
+                continue
+            is_failing = False
+            self._begin(connection)
+            while len(self._connections) > _MOST:
+                # The oldest: whoever hogs them all does not keep the next one from its answer.
+                oldest = next(iter(self._connections))
+                oldest.cancel()
+                await asyncio.wait([oldest])
+
+    def _begin(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        task = asyncio.create_task(self._serve(connection))
+        self._connections[task] = connection
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        # Here, not in the task: one that is cancelled in time never begins.
+        self._connections.pop(task).close()
+
+    async def _serve(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        with suppress(TimeoutError, EOFError, OSError):  # the end of this one, and of nothing else
             async with asyncio.timeout(_DEADLINE):
-                writer.write(await self._answer(reader))
-                writer.close()
-                await writer.wait_closed()
-        except (TimeoutError, EOFError, OSError, asyncio.CancelledError):
-            pass  # it is the end of this connection, and of nothing else
-        finally:
-            del self._connections[task]
-            writer.transport.abort()
+                await loop.sock_sendall(connection, self._answer(await _receive(connection)))
 
-    async def _answer(self, reader: asyncio.StreamReader) -> bytes:
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.LimitOverrunError:
+    def _answer(self, head: bytes) -> bytes:
+        if len(head) > _LONGEST:
             return _response(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
         if len(words) != 3 or not words[2].startswith("HTTP/1."):
@@ -98,6 +119,19 @@ class HealthServer:
         return head + body if method == "GET" else head
 
 
+async def _receive(connection: socket.socket) -> bytes:
+    """The head of a request; longer than is allowed if it is longer."""
+    loop = asyncio.get_running_loop()
+    received = b""
+    while b"\r\n\r\n" not in received and len(received) <= _LONGEST:
+        more = await loop.sock_recv(connection, 65_536)
+        if not more:
+            raise EOFError
+        received += more
+    head, end, _ = received.partition(b"\r\n\r\n")
+    return head + end
+
+
 def _response(status: HTTPStatus, headers: str = "", length: int = 0) -> bytes:
     return (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n{headers}Content-Length: {length}\r\n"
@@ -111,34 +145,52 @@ def health_sockets(
 ) -> Iterator[list[socket.socket]]:
     """What a :class:`HealthServer` answers on, listening: ``HEALTH_PORT`` if it is set, and *path*.
 
-    *path* is this process's own: what is left there by another one is removed. Raises
-    ConfigurationError if one cannot be opened.
+    *path* is this process's own: a socket there on which nobody listens any more is replaced.
+    Raises ConfigurationError if one cannot be opened.
     """
     with ExitStack() as stack:
-        sockets = []
+        sockets: list[socket.socket] = []
         if configuration.health_port is not None:
-            sockets.append(stack.enter_context(_listen(configuration)))
+            sockets += map(stack.enter_context, _listen(configuration))
         if path is not None:
             sockets.append(stack.enter_context(_listen_beside(path)))
         yield sockets
 
 
-def _listen(configuration: Configuration) -> socket.socket:
+def _listen(configuration: Configuration) -> list[socket.socket]:
     host, port = configuration.health_host, configuration.health_port
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        return _bound(found[0][0], found[0][4])
+        return _bound_to_each(dict.fromkeys((each[0], each[4]) for each in found))
     except OSError as error:
         raise ConfigurationError(
             f"HEALTH_PORT: port {port} of {host} cannot be opened: {error.strerror}"
         ) from None
 
 
+def _bound_to_each(addresses: Iterable[tuple[int, Any]]) -> list[socket.socket]:
+    """Of a name that has several, those that this machine has: where IPv6 is turned off it may
+    still stand beside ``localhost``."""
+    failure = None
+    with ExitStack() as stack:
+        bound = []
+        for family, address in addresses:
+            try:
+                bound.append(stack.enter_context(_bound(family, address)))
+            except OSError as error:
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+                failure = error
+        if not bound and failure is not None:
+            raise failure
+        stack.pop_all()
+    return bound
+
+
 def _listen_beside(path: Path) -> socket.socket:
     before = os.umask(0o117)  # for the user and the group
     try:
-        if path.is_socket():
-            path.unlink()
+        _remove_dead(path)
         return _bound(socket.AF_UNIX, str(path))
     except OSError as error:
         reason = error.strerror or error
@@ -147,6 +199,20 @@ def _listen_beside(path: Path) -> socket.socket:
         ) from None
     finally:
         os.umask(before)
+
+
+def _remove_dead(path: Path) -> None:
+    """Remove the socket *path*, if it is one on which nobody listens any more."""
+    if not path.is_socket():  # to connect to a file is refused, too
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.setblocking(False)  # whoever is too busy to answer listens
+        try:
+            client.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        except OSError:
+            pass  # somebody listens
 
 
 def _bound(family: int, address: Any) -> socket.socket:

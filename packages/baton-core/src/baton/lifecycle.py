@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 _MARGIN: Final = 5.0
 """Seconds beyond the grace period in which an orderly stop must have ended."""
+_LAST_WORDS: Final = 1.0
+"""Seconds for saying that it did not."""
 
 
 def run_until_signalled(
@@ -84,9 +86,18 @@ def _signal_handlers(
 
 
 def _end() -> None:
+    # Whoever logs may wait for ever, if nobody reads what it says.
+    saying = threading.Thread(target=_say_why, daemon=True)
+    try:
+        saying.start()
+        saying.join(_LAST_WORDS)
+    finally:
+        os._exit(1)
+
+
+def _say_why() -> None:
     logger.critical("Something did not end within the grace period, it was abandoned")
     logging.shutdown()
-    os._exit(1)
 
 
 async def _first(*coroutines: Coroutine[Any, Any, object] | None) -> None:

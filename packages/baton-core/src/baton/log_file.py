@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+from io import TextIOWrapper
 from pathlib import Path
+from typing import Final
 
 logger = logging.getLogger(__name__)
+
+_MODE: Final = 0o640
+"""Whatever the umask, which is another one for a daemon: outputs are not for everybody."""
 
 
 class LogFile(logging.FileHandler):
@@ -24,7 +30,7 @@ class LogFile(logging.FileHandler):
         """Go on in the file that has the name now; in the old one, saying so, if there is none and
         none can be made."""
         try:
-            old = self.setStream(self._open())
+            new = self._open()
         except OSError as error:
             logger.error(
                 "LOG_FILE: %s cannot be opened anew: %s; the log goes on in the old file",
@@ -32,8 +38,23 @@ class LogFile(logging.FileHandler):
                 error.strerror,
             )
             return
-        if old is not None:
-            old.close()
+        self.acquire()
+        old, self.stream = self.stream, new
+        self.release()
+        try:
+            if old is not None:
+                old.close()
+        except OSError as error:
+            logger.error(
+                "LOG_FILE: the end of what was logged until now is lost: %s", error.strerror
+            )
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding=self.encoding, opener=_open_for_few)
+
+
+def _open_for_few(path: str, flags: int) -> int:
+    return os.open(path, flags, _MODE)
 
 
 def log_files() -> list[LogFile]:

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import fcntl
 import os
-import select
 import signal
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from baton.errors import AlreadyRunning, ConfigurationError
+from baton.process import Process
 
 _LONGEST: Final = 32
 """Bytes of a PID file that are looked at."""
 _POLL: Final = 0.05
 _PATIENCE: Final = 1.0
 """Seconds for what is over in a moment."""
+_LONGEST_PATH: Final = 98
+"""Bytes of a path: on every system the one of the socket beside it may have five more."""
 
 
 class PidFile:
@@ -32,6 +34,8 @@ class PidFile:
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
+        self.owns_socket = False
+        """Whether the socket beside it was made by this process, and is removed with it."""
         self._descriptor = descriptor
 
     @property
@@ -57,7 +61,7 @@ class PidFile:
         """Let go of the file. It is removed, unless it is another process that runs by now."""
         if _number(_content(self._descriptor)) in (None, os.getpid()):
             with suppress(OSError):  # it would be told by its lock
-                if self.socket.is_socket():
+                if self.owns_socket:
                     self.socket.unlink()
                 if _has_name(self._descriptor, self.path):
                     self.path.unlink()
@@ -69,7 +73,7 @@ def hold_pid_file(path: Path) -> Iterator[PidFile]:
     """Hold *path*, with the number of this process in it, within the block.
 
     Raises AlreadyRunning if another process holds it, and ConfigurationError if it cannot be
-    written or is something else than a PID file.
+    written, is something else than a PID file, or has too long a path.
     """
     pid_file = PidFile(path, _lock(path))
     try:
@@ -105,64 +109,66 @@ def find_holder(path: Path) -> int | None:
 
 
 def terminate_holder(path: Path, timeout: float) -> int | None:
-    """Send SIGTERM to the process that holds *path*, and wait until it has ended.
+    """Send SIGTERM to the process that holds *path*, and wait until it has ended, and with it
+    whoever it has given the lock to by then.
 
-    Returns its number, None if none held it. Raises TimeoutError if it goes on after *timeout*
-    seconds, PermissionError if it is not ours to end, and ConfigurationError as
+    Returns the number of the last one, None if none held it. Raises TimeoutError if it goes on
+    after *timeout* seconds, PermissionError if it is not ours to end, and ConfigurationError as
     :func:`find_holder` does.
     """
     number = find_holder(path)
     if number is None:
         return None
     deadline = time.monotonic() + timeout
+    file = _identity(path)
+    while True:
+        _terminate(number, path, deadline)
+        holder = find_holder(path)
+        if holder in (None, number) or _identity(path) != file:
+            return number
+        number = holder  # it has the lock from the other one, which was about to detach it
+
+
+def _terminate(number: int, path: Path, deadline: float) -> None:
     with ExitStack() as stack:
         process = None
         with suppress(ProcessLookupError):  # it has just ended
-            process = _open(number)
-            if process is not None:
-                stack.callback(os.close, process)
+            process = stack.enter_context(closing(Process(number)))
             if find_holder(path) != number:  # by now the number may be another's
-                return number
-            _terminate(number, process)
-        while find_holder(path) == number or _runs(process):
+                return
+            process.signal(signal.SIGTERM)
+        while find_holder(path) == number or (process is not None and process.runs):
             if time.monotonic() > deadline:
                 raise TimeoutError
             time.sleep(_POLL)
-    return number
+
+
+def is_pid_file(path: Path) -> bool:
+    """Whether *path* is a PID file, or an empty file that may become one."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return _is_pid_file(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def socket_beside(path: Path) -> Path:
     """The socket that belongs to the PID file *path*.
 
     >>> str(socket_beside(Path("/run/baton-ping.pid")))
-    '/run/baton-ping.sock'
+    '/run/baton-ping.pid.sock'
     """
-    return path.with_suffix(".sock")
-
-
-def _open(number: int) -> int | None:
-    """A descriptor of the process, which no other one ever is; None if this system has none."""
-    try:
-        return os.pidfd_open(number)
-    except ProcessLookupError:
-        raise
-    except (AttributeError, OSError):
-        return None
-
-
-def _terminate(number: int, process: int | None) -> None:
-    if process is None:
-        os.kill(number, signal.SIGTERM)
-    else:
-        signal.pidfd_send_signal(process, signal.SIGTERM)
-
-
-def _runs(process: int | None) -> bool:
-    """Whether the process goes on, for all that is known."""
-    return process is not None and not select.select([process], [], [], 0)[0]
+    return path.with_name(f"{path.name}.sock")
 
 
 def _lock(path: Path) -> int:
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        raise ConfigurationError(
+            f"PID_FILE: {path} is too long a path: {_LONGEST_PATH} bytes are allowed"
+        )
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -170,8 +176,7 @@ def _lock(path: Path) -> int:
         except OSError as error:
             raise _unusable(path, "written", error) from None
         try:
-            content = _content(descriptor)
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode) or not _is_pid_file(content):
+            if not _is_pid_file(descriptor):
                 raise ConfigurationError(
                     f"PID_FILE: {path} is no PID file: it holds something else, which is not "
                     "overwritten"
@@ -213,8 +218,19 @@ def _content(descriptor: int) -> bytes:
         return b"?"
 
 
-def _is_pid_file(content: bytes) -> bool:
+def _is_pid_file(descriptor: int) -> bool:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return False
+    content = _content(descriptor)
     return len(content) <= _LONGEST and (not content.strip() or _number(content) is not None)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _number(content: bytes) -> int | None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from baton.health import Health, Runnable, longest_round
+from baton.health import Health, Runnable
 from baton.health_server import HealthServer, health_sockets
 from baton.lifecycle import run_until_signalled
 from baton.link import Phase, State
@@ -34,32 +34,28 @@ def run_services(
     was finished, else 1.
 
     Meanwhile systemd is told how they are, if it is there, and so are those who ask on *sockets*,
-    by default on ``HEALTH_PORT``. *started* is called when each service has begun to connect.
-    *failed* is awaited, and what it raises is raised here, after all were stopped.
+    by default on the ``HEALTH_PORT`` of *configuration*. *started* is called when each service has
+    begun to connect. *failed* is awaited, and what it raises is raised here, after all were
+    stopped.
     """
     with ExitStack() as stack:
         if sockets is None:
             sockets = stack.enter_context(health_sockets(configuration))
-        runner = _Runner(services, configuration, sockets)
+        runner = _Runner(services, sockets)
+        grace = max(service.configuration.grace for service in services)
 
         async def start() -> None:
             await runner.start()
             if started is not None:
                 started()
 
-        return run_until_signalled(start, runner.stop, configuration.grace, failed)
+        return run_until_signalled(start, runner.stop, grace, failed)
 
 
 class _Runner:
-    def __init__(
-        self,
-        services: Sequence[Runnable],
-        configuration: Configuration,
-        sockets: Sequence[socket.socket],
-    ) -> None:
+    def __init__(self, services: Sequence[Runnable], sockets: Sequence[socket.socket]) -> None:
         self._services = services
-        self._patience = longest_round(configuration)
-        self._health = Health(services, self._patience)
+        self._health = Health(services)
         self._server = HealthServer(self._health, sockets)
         self._systemd = Systemd()
         self._was_ready = False
@@ -108,15 +104,15 @@ class _Runner:
             self._systemd.tell(WATCHDOG=1)
         if not self._was_ready:
             # A broker that is away is waited for, longer than systemd waits for a start.
-            self._systemd.tell(EXTEND_TIMEOUT_USEC=int(2e6 * self._patience))
+            self._systemd.tell(EXTEND_TIMEOUT_USEC=int(2e6 * self._health.patience))
 
     def _look_at_watchdog(self) -> None:
-        watchdog = self._systemd.watchdog
-        if watchdog is not None and watchdog < self._patience:
+        watchdog, patience = self._systemd.watchdog, self._health.patience
+        if watchdog is not None and watchdog < patience:
             logger.warning(
                 "systemd ends this service after %g s without a sign of life, but it may give one "
                 "only every %g s: set WatchdogSec=%d in its unit, or a shorter PULSE",
                 watchdog,
-                self._patience,
-                int(self._patience) + 1,
+                patience,
+                int(patience) + 1,
             )

@@ -146,7 +146,7 @@ def _run(options: Options) -> int:
         setup_logging(level, configuration.log_file, options.log_format)
     monitor = PingMonitor(configuration, options.instance)
     return run_process(
-        PROGRAM, options.process, configuration, lambda: monitor, failed=monitor.failed
+        PROGRAM, options.process, configuration, lambda: [monitor], failed=monitor.failed
     )
 
 

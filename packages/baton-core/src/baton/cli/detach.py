@@ -10,13 +10,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import click
 
-from baton.cli.exit_codes import NO, exit_code
+from baton.cli.exit_codes import INTERRUPTED, NO, exit_code
 from baton.errors import BatonError, ConfigurationError
+from baton.process import Process
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 _PATIENCE: Final = 60.0
 """Seconds that the detached process may take to start."""
+_MOMENT: Final = 5.0
+"""Seconds for what takes next to none."""
 _UMASK: Final = 0o027
 
 
@@ -58,10 +61,11 @@ def detached(program: str, preserve: Sequence[HasDescriptor]) -> Iterator[Callab
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    child = os.fork()
-    if child:
-        os.close(writing)
-        _wait(program, reading, child)
+    with _interruption() as interruption:
+        child = os.fork()
+        if child:
+            os.close(writing)
+            _wait(program, _News(reading, interruption), child)
     os.close(reading)
     launch = _Launch(writing)
     try:
@@ -105,38 +109,85 @@ class _Launch:
             self.say(code=code, error=error)
 
 
-def _wait(program: str, reading: int, child: int) -> NoReturn:
+class _News:
+    """What the detached process has said to the one that waits."""
+
+    def __init__(self, pipe: int, interruption: int) -> None:
+        self.told: dict[str, Any] = {}
+        self.is_over = False
+        """Whether nothing comes any more: it has started, or ended."""
+        self._pipe = pipe
+        self._interruption = interruption
+        self._begun = b""
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the one that waits was told to end."""
+        return bool(_readable([self._interruption], 0))
+
+    def listen(self, patience: float, until: str = "", *, heedless: bool = False) -> None:
+        """Listen until *until* was told, or it is over, for *patience* seconds at most, or until
+        the one that waits was told to end, unless it is *heedless* of that."""
+        deadline = time.monotonic() + patience
+        sources = [self._pipe] if heedless else [self._pipe, self._interruption]
+        while not self.is_over and until not in self.told:
+            if self._pipe not in _readable(sources, max(0.0, deadline - time.monotonic())):
+                return
+            received = os.read(self._pipe, 65_536)
+            self.is_over = not received
+            *lines, self._begun = (self._begun + received).split(b"\n")
+            for line in lines:
+                self.told |= json.loads(line)
+
+
+def _wait(program: str, news: _News, child: int) -> NoReturn:
     """Exit as the detached process says; *child* is what it is a descendant of."""
-    news: dict[str, Any] = {}
-    deadline = time.monotonic() + _PATIENCE
-    try:
-        while line := _next_line(reading, deadline):
-            news |= json.loads(line)
-    finally:
-        if news.get("code") != 0:
-            _end(child, news.get("pid"))
+    news.listen(_PATIENCE)
+    code, error = news.told.get("code"), news.told.get("error")
+    if code != 0:
+        _end(news, child)
     os.waitpid(child, 0)
-    os.close(reading)
-    if "code" not in news:
-        news |= {"code": NO, "error": "It ended, or hung, before it had started"}
-    if news["error"]:
-        click.echo(f"{program}: {news['error']}", err=True)
-    sys.exit(news["code"])
+    if code is None and news.is_interrupted:
+        sys.exit(INTERRUPTED)
+    if code is None:
+        code, error = NO, "It ended, or hung, before it had started"
+    if error:
+        click.echo(f"{program}: {error}", err=True)
+    sys.exit(code)
 
 
-def _next_line(reading: int, deadline: float) -> bytes:
-    """A line, empty if there comes none any more."""
-    line = b""
-    while not line.endswith(b"\n"):
-        ready, _, _ = select.select([reading], [], [], max(0, deadline - time.monotonic()))
-        byte = os.read(reading, 1) if ready else b""
-        if not byte:
-            return b""
-        line += byte
-    return line
-
-
-def _end(child: int, detached: int | None) -> None:
+def _end(news: _News, child: int) -> None:
     """Leave nothing behind of what did not start."""
-    with suppress(ProcessLookupError):
-        os.kill(detached or child, signal.SIGKILL)
+    news.listen(_MOMENT, "pid", heedless=True)
+    if news.is_over:
+        return
+    if "pid" not in news.told:  # it has not even detached
+        os.kill(child, signal.SIGKILL)
+        return
+    with suppress(ProcessLookupError), closing(Process(news.told["pid"])) as process:
+        process.signal(signal.SIGKILL)
+    news.listen(_MOMENT, heedless=True)
+
+
+@contextmanager
+def _interruption() -> Iterator[int]:
+    """A pipe that can be read as soon as this process was told to end, instead of its end."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    def note(*_: object) -> None:
+        with suppress(BlockingIOError):  # it is known
+            os.write(writing, b"!")
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield reading
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(reading)
+        os.close(writing)
+
+
+def _readable(sources: list[int], patience: float) -> list[int]:
+    return select.select(sources, [], [], patience)[0]

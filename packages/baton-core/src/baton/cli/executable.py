@@ -56,7 +56,7 @@ def service_executable(extension: Extension) -> click.Command:
                     extension.name,
                     process,
                     configuration,
-                    lambda: extension.load("service")(configuration),
+                    lambda: [extension.load("service")(configuration)],
                 )
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,10 +70,16 @@ def process_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return with_process
 
 
-def control(program: str, options: ProcessOptions, configuration: Configuration) -> None:
-    """Do what ``--stop`` and ``--status`` ask for, and exit; otherwise do nothing."""
+def control(
+    program: str,
+    options: ProcessOptions,
+    configuration: Configuration,
+    grace: float | None = None,
+) -> None:
+    """Do what ``--stop`` and ``--status`` ask for, and exit; otherwise do nothing. *grace* is the
+    longest ``GRACE`` of what runs, if that is not the one of *configuration*."""
     if options.stop:
-        sys.exit(_stop(program, configuration))
+        sys.exit(_stop(program, configuration, configuration.grace if grace is None else grace))
     if options.status:
         from baton.cli.status import show_status  # noqa: PLC0415
 
@@ -84,13 +90,14 @@ def run_process(
     program: str,
     options: ProcessOptions,
     configuration: Configuration,
-    make: Callable[[], Runnable],
+    make: Callable[[], Sequence[Runnable]],
     failed: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> int:
     """Run what *make* makes until SIGTERM or SIGINT, with a PID file if ``PID_FILE`` is set.
 
-    Whatever is wrong with the configuration is found here, in the process that was started, before
-    it detaches. Raises ConfigurationError, AlreadyRunning, and what *failed* raises.
+    A daemon calls *make* when it has detached: no thread and no open file of a service is lost by
+    that. What goes wrong until all have started is said by the process that was started first.
+    Raises ConfigurationError, AlreadyRunning, and what *failed* raises.
     """
     from baton.health_server import health_sockets  # noqa: PLC0415
     from baton.pid_file import hold_pid_file  # noqa: PLC0415
@@ -105,14 +112,13 @@ def run_process(
         sockets = stack.enter_context(
             health_sockets(configuration, pid_file.socket if pid_file else None)
         )
-        service = make()
+        if pid_file is not None:
+            pid_file.owns_socket = True
         started = None
         if options.daemonize and pid_file is not None:
             started = stack.enter_context(_in_background(program, [pid_file, *sockets]))
             pid_file.write()
-        return run_services(
-            [service], configuration, sockets=sockets, started=started, failed=failed
-        )
+        return run_services(make(), configuration, sockets=sockets, started=started, failed=failed)
 
 
 @contextmanager
@@ -138,12 +144,12 @@ def _check_daemon(configuration: Configuration) -> None:
         )
 
 
-def _stop(program: str, configuration: Configuration) -> int:
+def _stop(program: str, configuration: Configuration, grace: float) -> int:
     from baton.cli.status import not_running  # noqa: PLC0415
     from baton.pid_file import terminate_holder  # noqa: PLC0415
 
     path = _pid_file(configuration, "--stop")
-    patience = configuration.grace + _MARGIN
+    patience = grace + _MARGIN
     try:
         number = terminate_holder(path, patience)
     except TimeoutError:

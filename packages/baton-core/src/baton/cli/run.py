@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ import click
 
 from baton.cli.log import LEVELS, setup_logging
 from baton.cli.options import broker_options, load_configuration, log_format_option
+from baton.cli.process import ProcessOptions, control, process_options, run_process
+from baton.names import LONGEST_ENVIRONMENT, check_name
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from baton.health import Runnable
     from baton.simulation import Mixture
 
+_PROGRAM: Final = "baton run"
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 
 
@@ -45,6 +47,7 @@ class Share(click.ParamType[float]):
 
 @click.command()
 @click.argument("extensions", nargs=-1, metavar="[EXTENSION]...")
+@process_options
 @broker_options("<extension>")
 @click.option(
     "--simulate",
@@ -80,6 +83,7 @@ def run(
     url: str | None,
     log_level: str,
     log_format: str,
+    process: ProcessOptions,
     **given: Any,
 ) -> None:
     """Run the services of several extensions in this process until SIGTERM or SIGINT.
@@ -93,12 +97,17 @@ def run(
     names = dict.fromkeys(extensions or _installed())
     pairs = [_configured(name, config, url) for name in names]
     configuration = pairs[0][1]
+    control(_PROGRAM, process, configuration, max(each.grace for _, each in pairs))
     if configuration.log_file is not None:
         setup_logging(log_level, configuration.log_file, log_format)
-    from baton.runner import run_services  # noqa: PLC0415
-
-    services = [options.service(extension, each) for extension, each in pairs]
-    sys.exit(run_services(services, configuration))
+    sys.exit(
+        run_process(
+            _PROGRAM,
+            process,
+            configuration,
+            lambda: [options.service(extension, each) for extension, each in pairs],
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,11 @@ class Simulated:
             )
         if self.environments is not None and not self._environments():
             raise click.BadParameter("names no environment", param_hint="--environments")
+        for environment in self._environments():
+            try:
+                check_name(environment, LONGEST_ENVIRONMENT)
+            except ValueError as error:
+                raise click.BadParameter(str(error), param_hint="--environments") from None
 
     def service(self, extension: Extension, configuration: Configuration) -> Runnable:
         """What is to be run for *extension*: its service on this server, or on made-up ones.
@@ -138,8 +152,6 @@ class Simulated:
         from baton.server import Server  # noqa: PLC0415
         from baton.simulation import Simulation, made_up_servers  # noqa: PLC0415
 
-        # A line for each answer of each of so many servers would be read by nobody.
-        logging.getLogger("baton.consumer_manager").setLevel(logging.CRITICAL)
         environments = self._environments() or [Server.detect(configuration).environment]
         servers = made_up_servers(self.simulate, environments, self.prefix or "sim")
         characters = self._mixture().characters(self.simulate, seed=1)
@@ -169,7 +181,7 @@ def _installed() -> tuple[str, ...]:
 
 
 def _configured(name: str, config: Path | None, url: str | None) -> tuple[Extension, Configuration]:
-    from baton.extension import find_extension  # noqa: PLC0415
+    from baton.extension import require_extension  # noqa: PLC0415
 
-    extension = find_extension(name)
+    extension = require_extension(name)
     return extension, load_configuration(extension.name, config, url)

@@ -16,7 +16,7 @@ import click
 from baton.cli.exit_codes import DONE, NO
 from baton.errors import ConfigurationError
 from baton.link import Phase, State
-from baton.pid_file import find_holder, socket_beside
+from baton.pid_file import find_holder, is_pid_file, socket_beside
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -63,7 +63,12 @@ def _status(program: str, configuration: Configuration) -> Status:
         pid = find_holder(path)
         if pid is None:
             return Status(not_running(program, path), is_running=False)
-        return _asked(program, str(socket_beside(path)), pid)
+        status = _asked(program, str(socket_beside(path)), pid)
+        if status.pid not in (pid, find_holder(path)):  # it may have detached meanwhile
+            other = f"process {status.pid} answers on {socket_beside(path)}"
+            summary = f"{program} (process {pid}) runs, but does not answer: {other}"
+            return Status(summary, True, pid)
+        return status
     if configuration.health_port is None:
         raise ConfigurationError(
             "--status needs PID_FILE or HEALTH_PORT, which tell where it is asked"
@@ -73,8 +78,13 @@ def _status(program: str, configuration: Configuration) -> Status:
 
 def not_running(program: str, path: Path) -> str:
     """A sentence for a PID file that nobody holds."""
-    left = "is left over from a process that ended" if path.exists() else "does not exist"
-    return f"{program} does not run ({path} {left})"
+    if not path.exists():
+        what = "does not exist"
+    elif is_pid_file(path):
+        what = "is left over from a process that ended"
+    else:
+        what = "is no PID file"
+    return f"{program} does not run ({path} {what})"
 
 
 def _asked(program: str, address: Address, pid: int | None) -> Status:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from baton.errors import ConfigurationError
+from baton.files import read_regular
 
 if TYPE_CHECKING:
     from baton.broker_url import Endpoint
@@ -45,7 +46,7 @@ def server_name(configuration: Configuration, endpoint: Endpoint) -> str:
 
 def _check_readable(key: str, file: Path) -> None:
     try:
-        file.read_bytes()
+        read_regular(file)
     except OSError as error:
         raise ConfigurationError(f"{key}: {file} cannot be read: {error.strerror}") from None
 
