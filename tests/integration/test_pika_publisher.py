@@ -129,7 +129,7 @@ def ids(publications: Sequence[Publication]) -> list[str | None]:
 
 
 class Crowd:
-    """Threads that publish small batches, one after another, until they are told to stop."""
+    """Threads that publish small batches, one after another, until the ``with`` block ends."""
 
     def __init__(self, publisher: PikaPublisher, timeout: float) -> None:
         self._publisher = publisher
@@ -148,11 +148,15 @@ class Crowd:
         goal = len(self.confirmed()) + more
         assert wait_until(lambda: len(self.confirmed()) >= goal, ENOUGH), self.outcomes
 
-    def stop(self) -> None:
+    def __enter__(self) -> Crowd:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # In any case: the interpreter does not end before they do.
         self._stop.set()
-        for thread in self._threads:
-            thread.result(ENOUGH)
         self._pool.shutdown()
+        for thread in self._threads:
+            thread.result()
 
     def _publish(self) -> None:
         while not self._stop.is_set():
@@ -426,12 +430,11 @@ def test_nothing_confirmed_is_lost_when_the_broker_closes_connections(
     vhost: Vhost, server: Server, publisher: PikaPublisher, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "baton")
-    crowd = Crowd(publisher, timeout=ENOUGH)
-    for _ in range(3):
+    with Crowd(publisher, timeout=ENOUGH) as crowd:
+        for _ in range(3):
+            crowd.until_confirmed(100)
+            vhost.close_connections()
         crowd.until_confirmed(100)
-        vhost.close_connections()
-    crowd.until_confirmed(100)
-    crowd.stop()
 
     assert set(crowd.outcomes.values()) == {None}
     assert set(server.ids()) == crowd.confirmed()
@@ -443,11 +446,10 @@ def test_nothing_confirmed_is_lost_when_the_broker_closes_connections(
 def test_nothing_confirmed_is_lost_when_the_broker_restarts(
     rabbitmq: Broker, server: Server, publisher: PikaPublisher
 ) -> None:
-    crowd = Crowd(publisher, timeout=ENOUGH)
-    crowd.until_confirmed(100)
-    rabbitmq.restart()
-    crowd.until_confirmed(100)
-    crowd.stop()
+    with Crowd(publisher, timeout=ENOUGH) as crowd:
+        crowd.until_confirmed(100)
+        rabbitmq.restart()
+        crowd.until_confirmed(100)
 
     assert crowd.slowest < ENOUGH + 1
     assert len(crowd.outcomes) > len(crowd.confirmed()) * 0.9
@@ -548,13 +550,12 @@ def test_parent_and_child_each_publish_on_a_connection_of_their_own(
     vhost: Vhost, server: Server, publisher: PikaPublisher
 ) -> None:
     in_child, in_parent = pings(2)
-    crowd = Crowd(publisher, timeout=ENOUGH)
-    crowd.until_confirmed(100)
-    children = [fork(lambda: publish_in_child(publisher, in_child)) for _ in range(5)]
-    crowd.until_confirmed(100)
-    statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    crowd.until_confirmed(100)
-    crowd.stop()
+    with Crowd(publisher, timeout=ENOUGH) as crowd:
+        crowd.until_confirmed(100)
+        children = [fork(lambda: publish_in_child(publisher, in_child)) for _ in range(5)]
+        crowd.until_confirmed(100)
+        statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        crowd.until_confirmed(100)
 
     assert statuses == [0] * len(children)
     assert set(crowd.outcomes.values()) == {None}

@@ -5,7 +5,6 @@ What a real broker does to it is in tests/integration.
 
 from __future__ import annotations
 
-import gc
 import logging
 import socket
 import threading
@@ -33,8 +32,8 @@ from baton.errors import (
     Unroutable,
 )
 from baton.message import Envelope
-from baton.transports import MAX_MESSAGE_SIZE, Publication, open_publisher
-from baton.transports.pika_session import WINDOW, WINDOW_BYTES, PikaSession
+from baton.transports import MAX_MESSAGE_SIZE, Publication, open_publisher, pika_session
+from baton.transports.pika_session import WINDOW_BYTES, PikaSession
 from baton.transports.pika_worker import PikaWorker
 from baton.transports.publisher import PikaPublisher
 
@@ -194,6 +193,11 @@ class FakeBroker:
             self._threads.append(threading.Thread(target=client.serve))
             self._threads[-1].start()
 
+    def sees_the_end_of(self, connection: int) -> bool:
+        """Whether that connection ends, by its number."""
+        self._threads[connection].join(ENOUGH)
+        return not self._threads[connection].is_alive()
+
     def end(self) -> None:
         """Be gone: drop every connection, take no other."""
         for each in (self._listener, *self._streams):
@@ -239,6 +243,22 @@ def make_publisher() -> Iterator[OpenPublisher]:
 @pytest.fixture
 def publisher(broker: FakeBroker, make_publisher: OpenPublisher) -> PikaPublisher:
     return make_publisher(f"127.0.0.1:{broker.port}", reconnect_max=0.1)
+
+
+@pytest.fixture
+def window(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many may be in flight: few, but more than are written at once."""
+    monkeypatch.setattr(pika_session, "CHUNK", 4)
+    monkeypatch.setattr(pika_session, "WINDOW", 10)
+    return 10
+
+
+def overdue(publisher: PikaPublisher) -> None:
+    """For all that is pending the deadline is over now: no test has to guess how long a machine
+    takes for what comes before it."""
+    worker = publisher._worker()
+    for batch in tuple(worker._timers):
+        worker.withdraw(batch)
 
 
 def ping(
@@ -302,6 +322,14 @@ def test_a_host_that_does_not_speak_tls(broker: FakeBroker, make_publisher: Open
     assert "(it does not speak TLS on this port: " in str(outcome)
 
 
+def accept(listener: socket.socket) -> socket.socket:
+    """The other end of the next connection that is made to *listener*."""
+    listener.settimeout(ENOUGH)
+    stream, _ = listener.accept()
+    stream.settimeout(ENOUGH)
+    return stream
+
+
 def test_a_host_that_accepts_and_says_nothing(make_publisher: OpenPublisher) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         publisher = make_publisher(f"127.0.0.1:{silent.getsockname()[1]}", deadline=0.3)
@@ -327,13 +355,19 @@ def test_a_host_that_says_nothing_leaves_time_for_the_next(
 def test_the_timeout_holds_while_connecting(make_publisher: OpenPublisher) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         port = silent.getsockname()[1]
-        publisher = make_publisher(f"127.0.0.1:{port}")
-        started = time.monotonic()
-        (outcome,) = publisher.publish([ping()], 0.2)
+        publisher = make_publisher(f"127.0.0.1:{port}", deadline=2 * ENOUGH)
+        with ThreadPoolExecutor() as pool:
+            connecting = pool.submit(publisher.publish, [ping()], ENOUGH)
+            with accept(silent):
+                started = time.monotonic()
+                (outcome,) = publisher.publish([ping()], 0.2)
+                took = time.monotonic() - started
+                overdue(publisher)
+                connecting.result(ENOUGH)
 
-        assert 0.2 <= time.monotonic() - started < 1.0
-        assert isinstance(outcome, BrokerUnavailable)
-        assert str(outcome) == f"No broker could be reached: 127.0.0.1:{port} (no answer yet)"
+    assert 0.2 <= took < ENOUGH / 2
+    assert isinstance(outcome, BrokerUnavailable)
+    assert str(outcome) == f"No broker could be reached: 127.0.0.1:{port} (no answer yet)"
 
 
 def test_a_body_that_is_too_large_is_not_sent(broker: FakeBroker, publisher: PikaPublisher) -> None:
@@ -568,36 +602,50 @@ def test_what_was_not_confirmed_is_sent_again(
 
 
 def test_what_is_sent_again_comes_before_what_waits(
-    broker: FakeBroker, publisher: PikaPublisher
+    broker: FakeBroker, publisher: PikaPublisher, window: int
 ) -> None:
     def answer(client: Client, arrival: Arrival) -> None:
         if arrival.connection == 2:
             client.ack(arrival.tag)
-        elif arrival.tag == WINDOW:
+        elif arrival.tag == window:
             client.drop()
 
     broker.answer = answer
-    ids = [str(number) for number in range(WINDOW + 5)]
+    ids = [str(number) for number in range(window + 5)]
 
     assert publisher.publish([ping(each) for each in ids], ENOUGH) == [None] * len(ids)
     assert [arrival.id for arrival in broker.arrived if arrival.connection == 2] == ids
 
 
 def test_a_broker_that_was_there_is_waited_for(
-    broker: FakeBroker, publisher: PikaPublisher
+    broker: FakeBroker, publisher: PikaPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert publisher.publish([ping("1")], ENOUGH) == [None]
+    noticed = threading.Event()
+    lose = PikaWorker.lost
+
+    def lost(worker: PikaWorker, reason: str | None) -> None:
+        lose(worker, reason)
+        noticed.set()
 
     def fall(client: Client, arrival: Arrival) -> None:
         broker.end()
 
+    monkeypatch.setattr(PikaWorker, "lost", lost)
     broker.answer = fall
-    started = time.monotonic()
-    (in_doubt,) = publisher.publish([ping("2")], 0.5)
-    (unsent,) = publisher.publish([ping("3")], 0.5)
+    with ThreadPoolExecutor() as pool:
+        pending = pool.submit(publisher.publish, [ping("2")], ENOUGH)
+        assert noticed.wait(ENOUGH)
+        started = time.monotonic()
+        (unsent,) = publisher.publish([ping("3")], 0.5)
+        took = time.monotonic() - started
+        is_waiting = not pending.done()
+        overdue(publisher)
+        (in_doubt,) = pending.result(ENOUGH)
 
-    assert 1.0 <= time.monotonic() - started < 2.0
+    assert is_waiting
     assert isinstance(in_doubt, PublishTimeout)
+    assert took >= 0.5
     assert isinstance(unsent, BrokerUnavailable)
     assert f"127.0.0.1:{broker.port} (" in str(unsent)
 
@@ -652,21 +700,25 @@ def test_one_whose_deadline_is_over_can_still_be_to_blame(
     broker: FakeBroker, publisher: PikaPublisher
 ) -> None:
     """Or an innocent one, alone with it on the channel, would be blamed for it."""
-    clients: list[Client] = []
+    arrived = threading.Event()
 
     def answer(client: Client, arrival: Arrival) -> None:
         if broker.channels == 2:
             client.ack(arrival.tag)
         elif arrival.id == "innocent":
             client.close_channel(*NOT_FOUND)
-        clients.append(client)
+        arrived.set()
 
     broker.answer = answer
 
-    (overdue,) = publisher.publish([ping("1", exchange="missing")], 0.2)
+    with ThreadPoolExecutor() as pool:
+        pending = pool.submit(publisher.publish, [ping("1", exchange="missing")], ENOUGH)
+        assert arrived.wait(ENOUGH)
+        overdue(publisher)
+        (late,) = pending.result(ENOUGH)
     (innocent,) = publisher.publish([ping("innocent")], ENOUGH)
 
-    assert isinstance(overdue, PublishTimeout)
+    assert isinstance(late, PublishTimeout)
     assert innocent is None
 
 
@@ -703,17 +755,16 @@ def test_a_broker_that_says_nothing_is_given_up(
     broker: FakeBroker, make_publisher: OpenPublisher
 ) -> None:
     publisher = make_publisher(f"127.0.0.1:{broker.port}", deadline=0.3, rabbit_heartbeat=0)
+    publisher._worker()._patience = ENOUGH  # it may take its time to connect
     broker.answer = once(say_nothing)
     started = time.monotonic()
 
     assert publisher.publish([ping()], ENOUGH) == [None]
 
     assert 0.3 <= time.monotonic() - started < ENOUGH / 2
-    assert [arrival.connection for arrival in broker.arrived] == [1, 2]
+    assert [arrival.connection for arrival in broker.arrived][:2] == [1, 2]
 
 
-# The connection that failed so is left to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_pika_did_not_foresee_is_a_loss_like_another(
     broker: FakeBroker,
     publisher: PikaPublisher,
@@ -732,43 +783,85 @@ def test_what_pika_did_not_foresee_is_a_loss_like_another(
     assert publisher.publish([ping("2")], ENOUGH) == [None]
     assert "unexpected RuntimeError('unforeseen')" in caplog.text
     assert [arrival.connection for arrival in broker.arrived] == [1, 2]
-    gc.collect()
+    assert broker.sees_the_end_of(1)
+
+
+@pytest.mark.parametrize("scheme", ["amqp", "amqps"])
+def test_what_pika_did_not_foresee_leaves_no_socket_that_is_connecting(
+    make_publisher: OpenPublisher, scheme: str
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("unforeseen")
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent, ThreadPoolExecutor() as pool:
+        publisher = make_publisher(
+            f"127.0.0.1:{silent.getsockname()[1]}", rabbit_scheme=scheme, deadline=2 * ENOUGH
+        )
+        pending = pool.submit(publisher.publish, [ping()], ENOUGH)
+        with accept(silent) as stream:
+            assert stream.recv(8)
+            publisher._worker()._loop.add_callback_threadsafe(fail)
+            while stream.recv(4096):
+                pass
+        accept(silent).close()
+        silent.close()
+        assert isinstance(pending.result(ENOUGH)[0], BrokerUnavailable)
 
 
 # Deadlines
 
 
-def test_what_was_not_sent_in_time_never_is(broker: FakeBroker, publisher: PikaPublisher) -> None:
+def test_what_was_not_sent_in_time_never_is(
+    broker: FakeBroker, publisher: PikaPublisher, window: int
+) -> None:
     clients: list[Client] = []
+    full = threading.Event()
 
     def hold(client: Client, arrival: Arrival) -> None:
         clients.append(client)
+        if arrival.tag == window:
+            full.set()
 
     broker.answer = hold
 
-    outcomes = publisher.publish([ping(str(number)) for number in range(WINDOW + 1)], 1.0)
+    with ThreadPoolExecutor() as pool:
+        batch = [ping(str(number)) for number in range(window + 1)]
+        pending = pool.submit(publisher.publish, batch, ENOUGH)
+        assert full.wait(ENOUGH)
+        overdue(publisher)
+        outcomes = pending.result(ENOUGH)
 
-    assert {type(outcome) for outcome in outcomes[:WINDOW]} == {PublishTimeout}
+    assert {type(outcome) for outcome in outcomes[:window]} == {PublishTimeout}
     assert str(outcomes[0]) == (
-        f"127.0.0.1:{broker.port} did not confirm in 1 s: the outcome is unknown, "
+        f"127.0.0.1:{broker.port} did not confirm in 10 s: the outcome is unknown, "
         "the command may still arrive"
     )
-    assert isinstance(outcomes[WINDOW], BrokerUnavailable)
-    assert str(outcomes[WINDOW]) == f"127.0.0.1:{broker.port} does not answer"
+    assert isinstance(outcomes[window], BrokerUnavailable)
+    assert str(outcomes[window]) == f"127.0.0.1:{broker.port} does not answer"
     broker.answer = confirm
-    clients[0].ack(WINDOW, multiple=True)
+    clients[0].ack(window, multiple=True)
     assert publisher.publish([ping("next")], ENOUGH) == [None]
     ids = [arrival.id for arrival in broker.arrived]
-    assert ids == [*map(str, range(WINDOW)), "next"]
+    assert ids == [*map(str, range(window)), "next"]
 
 
 def test_what_is_in_flight_is_bounded_in_bytes_too(
     broker: FakeBroker, publisher: PikaPublisher
 ) -> None:
-    broker.answer = say_nothing
+    full = threading.Event()
+
+    def hold(client: Client, arrival: Arrival) -> None:
+        if arrival.tag == 2:
+            full.set()
+
+    broker.answer = hold
     large = [ping(str(number), body=bytes(WINDOW_BYTES // 2)) for number in range(4)]
 
-    outcomes = publisher.publish(large, 1.0)
+    with ThreadPoolExecutor() as pool:
+        pending = pool.submit(publisher.publish, large, ENOUGH)
+        assert full.wait(ENOUGH)
+        overdue(publisher)
+        outcomes = pending.result(ENOUGH)
 
     assert [type(outcome) for outcome in outcomes] == (
         [PublishTimeout] * 2 + [BrokerUnavailable] * 2
@@ -780,10 +873,10 @@ def test_nobody_waits_for_a_thread_that_does_not_answer(
     make_publisher: OpenPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publisher = make_publisher("127.0.0.1:1", deadline=0.1)
-    monkeypatch.setattr(PikaWorker, "_take_inbox", lambda worker: None)
-    monkeypatch.setattr("baton.transports.publisher.GRACE", 0.1)
-
-    (outcome,) = publisher.publish([ping()], 0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(PikaWorker, "_take_inbox", lambda worker: None)
+        patch.setattr("baton.transports.publisher.GRACE", 0.1)
+        (outcome,) = publisher.publish([ping()], 0.1)
 
     assert isinstance(outcome, PublishTimeout)
     assert str(outcome) == "The publisher's thread does not answer"

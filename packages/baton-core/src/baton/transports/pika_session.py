@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -65,9 +66,22 @@ class SessionOwner(Protocol):
 
 
 class _Connection(SelectConnection):  # type: ignore[misc]  # pika has no types
-    """One that knows an answer in TLS, which pika takes for the beginning of a frame."""
+    """One that knows an answer in TLS, which pika takes for the beginning of a frame, and that
+    can be dropped without its loop."""
 
     _was_answered = False
+
+    def drop(self) -> None:
+        """Close its socket at once, in whatever state it is; nobody is told."""
+        # pika closes one in a later turn of the loop, and has no public place for less. Should
+        # this fail, the socket is left to the garbage collector.
+        with suppress(Exception):
+            if self._transport is not None:
+                self._transport._close_and_finalize()
+            elif self._connection_workflow is not None:
+                connector = self._connection_workflow._connector
+                if connector is not None:
+                    connector._close()
 
     def _on_data_available(self, data_in: bytes) -> None:
         # pika has no public place for it. Should it go, only the words for it go with it.
@@ -144,7 +158,14 @@ class PikaSession:
             self._timer = self._loop.call_later(self._deadline, partial(self._abort, "no answer"))
             self._connection.close()
 
-    def abandon(self) -> list[Pending]:
+    def drop(self) -> list[Pending]:
+        """Close at once, though the loop has failed, and return what was in flight. The owner
+        hears nothing more."""
+        self.is_open = False
+        self._connection.drop()
+        return self._abandon()
+
+    def _abandon(self) -> list[Pending]:
         """Give up what is in flight, and return it: the broker may have taken it."""
         in_flight = self._take_in_flight()
         for pending in in_flight:
@@ -307,7 +328,7 @@ class PikaSession:
         if said is not None and not is_loss(error):
             again = sort_out(self._take_in_flight(), *said)
         else:
-            again = self.abandon()
+            again = self._abandon()
         self._owner.requeue(again)
         because = self._lost_because or str(loss(error, self.endpoint, self._configuration))
         self._owner.lost(None if self._closing else because)

@@ -124,7 +124,7 @@ class PikaWorker:
     def _recover(self, error: Exception) -> None:
         self._retry = None
         if self._session is not None:
-            self.requeue(self._session.abandon())
+            self.requeue(self._session.drop())
             self._note_loss(f"unexpected {error!r}")
             self._session = None
 
