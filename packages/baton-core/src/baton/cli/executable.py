@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from baton.cli.exit_codes import errors_as_exit_codes
-from baton.cli.log import LEVELS, setup_logging
-from baton.cli.options import HELP, broker_options, load_configuration, log_format_option
+from baton.cli.log import setup_logging
+from baton.cli.options import HELP, broker_options, load_configuration, log_options
 from baton.cli.process import ProcessOptions, control, process_options, run_process
 from baton.extension import Extension
 
@@ -30,14 +30,7 @@ def service_executable(extension: Extension) -> click.Command:
     @click.command(extension.name, help=usage, context_settings=HELP)
     @process_options
     @broker_options(extension.name)
-    @click.option(
-        "--log-level",
-        type=click.Choice(LEVELS),
-        default="info",
-        show_default=True,
-        help="What to log, on standard error or to LOG_FILE.",
-    )
-    @log_format_option
+    @log_options
     def main(
         config: Path | None,
         url: str | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from baton.cli.log import FORMATS
+from baton.cli.log import FORMATS, LEVELS
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -51,6 +51,18 @@ def broker_options(program: str) -> Callable[[Function], Function]:
         return config(url(function))
 
     return decorate
+
+
+def log_options(function: Function) -> Function:
+    """Add ``--log-level`` and ``--log-format``, of a program that logs while it runs."""
+    level = click.option(
+        "--log-level",
+        type=click.Choice(LEVELS),
+        default="info",
+        show_default=True,
+        help="What to log, on standard error or to LOG_FILE.",
+    )
+    return level(log_format_option(function))
 
 
 def log_format_option(function: Function) -> Function:

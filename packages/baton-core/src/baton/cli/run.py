@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from baton.cli.log import LEVELS, setup_logging
-from baton.cli.options import broker_options, load_configuration, log_format_option
+from baton.cli.log import setup_logging
+from baton.cli.options import broker_options, load_configuration, log_options
 from baton.cli.process import ProcessOptions, control, process_options, run_process
 from baton.names import LONGEST_ENVIRONMENT, check_name
 
@@ -73,10 +73,7 @@ class Share(click.ParamType[float]):
     metavar="MS",
     help="Milliseconds that each command takes, half as long or half as much again.",
 )
-@click.option(
-    "--log-level", type=click.Choice(LEVELS), default="info", show_default=True, help="What to log."
-)
-@log_format_option
+@log_options
 def run(
     extensions: tuple[str, ...],
     config: Path | None,
