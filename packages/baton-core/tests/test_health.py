@@ -23,18 +23,6 @@ class Known:
         self.configuration = Configuration(pulse=pulse)
         self.state = State(phase, NOON, reason)
 
-    def watch(self, callback: object) -> None:
-        raise NotImplementedError
-
-    def watch_pulse(self, callback: object) -> None:
-        raise NotImplementedError
-
-    async def start(self) -> None:
-        raise NotImplementedError
-
-    async def stop(self) -> None:
-        raise NotImplementedError
-
 
 READY = Known(Phase.READY)
 LOST = Known(Phase.DISCONNECTED, "mq1:5672 (connection refused)")

@@ -29,18 +29,6 @@ class Known:
     def __init__(self) -> None:
         self.state = State(Phase.READY)
 
-    def watch(self, callback: object) -> None:
-        raise NotImplementedError
-
-    def watch_pulse(self, callback: object) -> None:
-        raise NotImplementedError
-
-    async def start(self) -> None:
-        raise NotImplementedError
-
-    async def stop(self) -> None:
-        raise NotImplementedError
-
 
 @pytest.fixture
 def service() -> Known:

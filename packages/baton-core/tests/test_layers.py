@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "log_file",
     ),
     ("configuration", "facts", "server", "observer", "extension"),
-    ("transports", "consumer", "worker", "lifecycle", "pid_file", "systemd"),
+    ("transports", "consumer", "worker", "lifecycle", "pid_file", "systemd", "watched"),
     ("outbox", "link", "exchanges", "consumer_manager", "command"),
     ("channel", "health", "health_server", "runner"),
     ("service", "monitor", "api"),

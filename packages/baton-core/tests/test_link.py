@@ -65,7 +65,6 @@ class Probe(Link):
         self.rounds = 0
         self.connections: list[Transport] = []
         self.parts = 0
-        self.in_doubt = ""
         super().__init__(configuration, "probe", self._note)
 
     def _note(self, state: State) -> None:
@@ -74,10 +73,6 @@ class Probe(Link):
 
     def detached(self) -> None:
         self.detachments += 1
-
-    @property
-    def doubt(self) -> str:
-        return self.in_doubt
 
     def connected(self) -> None:
         assert isinstance(self.transport, Scripted)
@@ -421,11 +416,11 @@ async def test_what_asks_for_much_has_a_deadline_for_each_part(
 
 async def test_a_link_in_doubt_is_not_ready(stage: Stage, link: MakeLink) -> None:
     probe = link(pulse=0.1)
-    probe.in_doubt = "it may not write"
+    probe.doubt = "it may not write"
     await probe.until(lambda: probe.state.reason == "it may not write")
     await probe.until(lambda: stage.opened[0].calls.count("pulse") >= 2)
     assert {state.phase for state in probe.states} == {Phase.CONNECTING}
-    probe.in_doubt = ""
+    probe.doubt = ""
     probe._works()
     assert probe.state.phase is Phase.READY
 
@@ -446,7 +441,7 @@ async def test_a_channel_that_is_closed_again_and_again_is_told_of_once(
     stage: Stage, link: MakeLink, caplog: pytest.LogCaptureFixture
 ) -> None:
     probe = link()
-    probe.in_doubt = "it may not write"
+    probe.doubt = "it may not write"
     await probe.until(lambda: probe.state.reason == "it may not write")
     for number in range(1, 4):
         stage.opened[0].listener.channel_lost(NotFound("no exchange"))

@@ -15,13 +15,14 @@ from baton.configuration import Configuration
 from baton.errors import ConfigurationError, InstanceTaken
 from baton.link import Phase, State
 from baton.runner import run_services
+from baton.watched import Watched
 
 CONFIGURATION = Configuration()
 READY = State(Phase.READY, 0.0)
 LOST = State(Phase.DISCONNECTED, 0.0, "mq1 (refused)")
 
 
-class Scripted:
+class Scripted(Watched):
     """A service to which happens what *script* says; the last one's end is SIGTERM."""
 
     def __init__(
@@ -30,21 +31,14 @@ class Scripted:
         abandoned: object = None,
         configuration: Configuration = CONFIGURATION,
     ) -> None:
+        super().__init__()
         self.name = "baton-disk"
         self.configuration = configuration
         self.state = State()
         self.is_running: bool | None = None
         self._script = script
         self._abandoned = abandoned
-        self._watchers: list[Callable[[State], None]] = []
-        self._pulse_watchers: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
-
-    def watch(self, callback: Callable[[State], None]) -> None:
-        self._watchers.append(callback)
-
-    def watch_pulse(self, callback: Callable[[], None]) -> None:
-        self._pulse_watchers.append(callback)
 
     async def start(self) -> None:
         self.is_running = True
@@ -61,12 +55,7 @@ class Scripted:
 
     def become(self, state: State) -> None:
         self.state = state
-        for callback in self._watchers:
-            callback(state)
-
-    def go_round(self) -> None:
-        for callback in self._pulse_watchers:
-            callback()
+        self.tell_state(state)
 
     async def _run(self, script: Callable[[Scripted], Awaitable[None]]) -> None:
         try:
@@ -194,7 +183,7 @@ def test_systemd_is_told_each_state_and_when_it_is_ready(manager: Manager) -> No
 def test_one_that_never_is_ready(manager: Manager) -> None:
     async def script(service: Scripted) -> None:
         service.become(LOST)
-        service.go_round()
+        service.tell_pulse()
 
     assert run_services([Scripted(script)], CONFIGURATION) == 0
     assert manager.told == [
@@ -210,11 +199,11 @@ def test_all_must_be_ready_and_go_round(manager: Manager) -> None:
 
     async def script(second: Scripted) -> None:
         first.become(READY)
-        second.go_round()
-        second.go_round()
+        second.tell_pulse()
+        second.tell_pulse()
         second.become(READY)
-        first.go_round()
-        first.go_round()
+        first.tell_pulse()
+        first.tell_pulse()
 
     assert run_services([first, Scripted(script)], CONFIGURATION) == 0
     (one, both, round_, _) = manager.told
@@ -228,7 +217,7 @@ def test_without_a_watchdog_none_is_fed(manager: Manager, monkeypatch: pytest.Mo
 
     async def script(service: Scripted) -> None:
         service.become(READY)
-        service.go_round()
+        service.tell_pulse()
 
     run_services([Scripted(script)], CONFIGURATION)
     assert not any("WATCHDOG" in each for each in manager.told)

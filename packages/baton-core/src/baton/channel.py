@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Final
 from baton.consumer_manager import REMEMBERED, ConsumerManager, Origin
 from baton.errors import BatonError, MessageTooLarge, NotPermitted
 from baton.exchanges import input_exchange, output_exchange
-from baton.link import Link, Phase, State, tell
+from baton.link import Link, Phase, State
 from baton.message import new_id
 from baton.outbox import Outbox
 from baton.transports import Binding, Queue, Topology, Transport
+from baton.watched import Rounds, Watched
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -50,7 +51,7 @@ class Abandoned:
         return f"abandoned: {self.commands} of the commands, {self.outputs} of the outputs"
 
 
-class Channel:
+class Channel(Watched):
     """The exchanges of one extension, and the consumers on them.
 
     Made on an event loop; nothing is connected before :meth:`start`.
@@ -60,6 +61,7 @@ class Channel:
     """Whether nothing is logged of what the consumers do."""
 
     def __init__(self, configuration: Configuration, extension: Extension) -> None:
+        super().__init__()
         self.exchange = input_exchange(configuration, extension)
         self.exchange_out = output_exchange(configuration, extension)
         self.managers: list[ConsumerManager] = []
@@ -67,9 +69,7 @@ class Channel:
         self._extension = extension
         self._outbox = Outbox(configuration.outbox_messages, configuration.outbox_bytes)
         self._outbox.on_open(self._wake_managers)
-        self._watchers: list[Callable[[State], None]] = []
-        self._pulse_watchers: list[Callable[[], None]] = []
-        self._round: set[Link] = set()
+        self._rounds = Rounds()
         self._state = State()
         host = configuration.fqdn or socket.gethostname()
         self._inbound = _ConsumingLink(self, configuration, f"{extension.name} consumes {host}")
@@ -81,15 +81,6 @@ class Channel:
     def state(self) -> State:
         """The worse of the two links' states: ready when both are."""
         return State.worst((self._inbound.state, self._outbound.state))
-
-    def watch(self, callback: Callable[[State], None]) -> None:
-        """Have *callback* called, on the loop, with each new :attr:`state`."""
-        self._watchers.append(callback)
-
-    def watch_pulse(self, callback: Callable[[], None]) -> None:
-        """Have *callback* called, on the loop, each time that both links have gone round: each
-        has had a pulse, or tried to connect. While that comes, something can come of it."""
-        self._pulse_watchers.append(callback)
 
     def add_consumer(self, consumer: Consumer, instance: str | None = None) -> ConsumerManager:
         """Have *consumer* receive what is sent to its routing keys, from now or from
@@ -147,14 +138,12 @@ class Channel:
         state = self.state
         if state != self._state:
             self._state = state
-            tell(self._watchers, state)
+            self.tell_state(state)
 
     def note_round(self, link: Link) -> None:
         """A link went round: tell the watchers of the pulse if both have."""
-        self._round.add(link)
-        if len(self._round) == 2:
-            self._round.clear()
-            tell(self._pulse_watchers)
+        if self._rounds.complete(link, of=2):
+            self.tell_pulse()
 
     def _wake_managers(self) -> None:
         for manager in self.managers:
@@ -279,7 +268,6 @@ class _PublishingLink(Link):
         self._outbox = outbox
         self._scheduled = False
         self._drained = asyncio.Event()
-        self._refusal = ""
 
     @property
     def pulses_per_period(self) -> float:
@@ -287,17 +275,13 @@ class _PublishingLink(Link):
         # it. This pulse is one request, so it may come more often than the other's.
         return 2.0
 
-    @property
-    def doubt(self) -> str:
-        return self._refusal
-
     def went_round(self) -> None:
         self._channel.note_round(self)
 
     async def establish(self, transport: Transport) -> None:
         await self.assert_topology(transport)
         if not self._outbox:
-            self._refusal = ""  # what was refused has been given up
+            self.doubt = ""  # what was refused has been given up
         self._send(transport)
 
     async def assert_topology(self, transport: Transport) -> None:
@@ -313,8 +297,8 @@ class _PublishingLink(Link):
         self.progressed()
         self._outbox.confirm(numbers)
         self._look_if_drained()
-        if self._refusal:
-            self._refusal = ""
+        if self.doubt:
+            self.doubt = ""
             self._works()
             self.flush_soon()  # what was notified in the meantime
 
@@ -328,7 +312,7 @@ class _PublishingLink(Link):
             self._look_if_drained()
         elif isinstance(error, NotPermitted):
             # Declaring goes well, publishing does not: only a confirm tells that it was mended.
-            self._refusal = str(error)
+            self.doubt = str(error)
         super().channel_lost(error)
 
     def detached(self) -> None:

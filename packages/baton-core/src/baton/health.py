@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from baton.configuration import Configuration
 
 
-class Runnable(Protocol):
-    """What can be run and watched over: a :class:`~baton.service.Service`."""
+class Described(Protocol):
+    """What says how it is."""
 
     @property
     def name(self) -> str:
@@ -28,6 +28,10 @@ class Runnable(Protocol):
     @property
     def state(self) -> State:
         """How its connection is; connecting before :meth:`start`."""
+
+
+class Runnable(Described, Protocol):
+    """What can be run and watched over: a :class:`~baton.service.Service`."""
 
     def watch(self, callback: Callable[[State], None], /) -> None:
         """Have *callback* called, on the loop, with each new state."""
@@ -46,7 +50,7 @@ class Runnable(Protocol):
 class Health:
     """How *services* are. Each must go round in time, as its own configuration says."""
 
-    def __init__(self, services: Sequence[Runnable]) -> None:
+    def __init__(self, services: Sequence[Described]) -> None:
         self.is_stopping = False
         self._services = services
         self._patience = [longest_round(service.configuration) for service in services]

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, ParamSpec
+from typing import TYPE_CHECKING, Final
 
 from baton.backoff import Backoff
 from baton.errors import (
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from baton.configuration import Configuration
 
 logger = logging.getLogger(__name__)
-
-Arguments = ParamSpec("Arguments")
 
 _AUTHENTICATION_FACTOR: Final = 10
 _REMINDER: Final = 60.0
@@ -83,19 +81,6 @@ class State:
         return f"{self.phase} since {since}" + (f" ({self.reason})" if self.reason else "")
 
 
-def tell(
-    watchers: Iterable[Callable[Arguments, None]],
-    *args: Arguments.args,
-    **kwargs: Arguments.kwargs,
-) -> None:
-    """Call each of *watchers*: one that fails never wounds what it watches."""
-    for watcher in watchers:
-        try:
-            watcher(*args, **kwargs)
-        except Exception:
-            logger.exception("A watcher failed")
-
-
 class Link(TransportListener):
     """Keeps one connection. A subclass says what to establish, and hears what a transport tells.
 
@@ -108,6 +93,8 @@ class Link(TransportListener):
         self.name = name
         self.state = State()
         self.transport: Transport | None = None
+        self.doubt = ""
+        """Why a link that is established is not to be called ready yet; empty if it is."""
         self._configuration = configuration
         self._on_state = on_state
         self._event = asyncio.Event()
@@ -124,11 +111,6 @@ class Link(TransportListener):
     def pulses_per_period(self) -> float:
         """How many pulses a link has in each ``PULSE`` seconds."""
         return 1.0
-
-    @property
-    def doubt(self) -> str:
-        """Why a link that is established is not to be called ready yet; empty if it is."""
-        return ""
 
     def connected(self) -> None:
         """A transport was opened: nothing is established on it yet."""

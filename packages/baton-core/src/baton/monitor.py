@@ -21,6 +21,7 @@ from baton.names import LONGEST_INSTANCE, check_name
 from baton.runner import run_services
 from baton.text import shorten
 from baton.transports import Binding, Queue, Topology, Transport
+from baton.watched import Watched
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -34,7 +35,7 @@ _MAX_BYTES: Final = 512 * 1024 * 1024
 _LOCK_HEARTBEATS: Final = 3
 
 
-class Monitor:
+class Monitor(Watched):
     """Reads every output of an extension.
 
     An extension names itself in :attr:`extension` and may override :meth:`process_message`, which
@@ -46,11 +47,10 @@ class Monitor:
     extension: str
 
     def __init__(self, configuration: Configuration, instance: str | None = None) -> None:
+        super().__init__()
         self.configuration = configuration
         self.instance = None if instance is None else _checked(instance)
         self._link: _MonitoringLink | None = None
-        self._watchers: list[Callable[[State], None]] = []
-        self._pulse_watchers: list[Callable[[], None]] = []
 
     def process_message(self, message: Message) -> Awaitable[None] | None:
         """Do something with an output message; logs it by default.
@@ -77,21 +77,12 @@ class Monitor:
         """How the connection is; connecting before :meth:`start`."""
         return self._link.state if self._link is not None else State()
 
-    def watch(self, callback: Callable[[State], None]) -> None:
-        """Have *callback* called, on the loop, with each new state of the connection."""
-        self._watchers.append(callback)
-
-    def watch_pulse(self, callback: Callable[[], None]) -> None:
-        """Have *callback* called, on the loop, whenever the connection was found to be well, or
-        was tried to be mended."""
-        self._pulse_watchers.append(callback)
-
     async def start(self, on_state: Callable[[State], None] | None = None) -> None:
         """Begin to connect. Returns at once; *on_state* is called with each new state, which is
         logged otherwise."""
         extension = find_extension(self.extension)
         self._watchers.insert(0, on_state or self._log_state)
-        self._link = _MonitoringLink(self, extension, self._watchers, self._pulse_watchers)
+        self._link = _MonitoringLink(self, extension)
         self._link.start()
 
     async def failed(self) -> None:
@@ -117,17 +108,9 @@ class Monitor:
 class _MonitoringLink(Link):
     """Declares the monitor's queue, and gives the monitor what comes, one after the other."""
 
-    def __init__(
-        self,
-        monitor: Monitor,
-        extension: Extension,
-        watchers: Sequence[Callable[[State], None]],
-        pulse_watchers: Sequence[Callable[[], None]],
-    ) -> None:
+    def __init__(self, monitor: Monitor, extension: Extension) -> None:
         settings = monitor.configuration
-        super().__init__(settings, f"{extension.name}-monitor", self._tell)
-        self._watchers = watchers
-        self._pulse_watchers = pulse_watchers
+        super().__init__(settings, f"{extension.name}-monitor", monitor.tell_state)
         self.failure: asyncio.Future[InstanceTaken] = asyncio.get_running_loop().create_future()
         self._monitor = monitor
         self._exchange = output_exchange(settings, extension)
@@ -159,8 +142,7 @@ class _MonitoringLink(Link):
         )
 
     def went_round(self) -> None:
-        for callback in self._pulse_watchers:
-            callback()
+        self._monitor.tell_pulse()
 
     async def establish(self, transport: Transport) -> None:
         if self._monitor.instance is not None:
@@ -191,10 +173,6 @@ class _MonitoringLink(Link):
     def detached(self) -> None:
         self._consuming = False
         self._forget_waiting()
-
-    def _tell(self, state: State) -> None:
-        for callback in self._watchers:
-            callback(state)
 
     def _forget_waiting(self) -> None:
         """What is not begun comes again, here or in the next process."""

@@ -15,6 +15,7 @@ from baton.health_server import HealthServer, health_sockets
 from baton.lifecycle import run_until_signalled
 from baton.link import Phase, State
 from baton.systemd import Systemd
+from baton.watched import Rounds
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -59,7 +60,7 @@ class _Runner:
         self._server = HealthServer(self._health, sockets)
         self._systemd = Systemd()
         self._was_ready = False
-        self._round: set[int] = set()
+        self._rounds = Rounds()
 
     async def start(self) -> None:
         self._look_at_watchdog()
@@ -96,10 +97,8 @@ class _Runner:
 
     def _on_round(self, position: int) -> None:
         self._health.went_round(position)
-        self._round.add(position)
-        if len(self._round) < len(self._services):
+        if not self._rounds.complete(position, of=len(self._services)):
             return
-        self._round.clear()
         if self._systemd.watchdog is not None:
             self._systemd.tell(WATCHDOG=1)
         if not self._was_ready:

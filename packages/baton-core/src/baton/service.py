@@ -11,17 +11,16 @@ from baton.link import State
 from baton.message import new_id
 from baton.runner import run_services
 from baton.server import Server
+from baton.watched import Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from baton.configuration import Configuration
     from baton.consumer import Consumer
 
 logger = logging.getLogger(__name__)
 
 
-class Service:
+class Service(Watched):
     """Runs an extension's consumers on a server.
 
     An extension names itself in :attr:`extension` and overrides :meth:`setup_consumers`. Without
@@ -31,13 +30,12 @@ class Service:
     extension: str
 
     def __init__(self, configuration: Configuration, server: Server | None = None) -> None:
+        super().__init__()
         self.configuration = configuration
         self.server = server or Server.detect(configuration)
         self.instance = new_id()
         self._channel: Channel | None = None
         self._shared = False
-        self._watchers: list[Callable[[State], None]] = []
-        self._pulse_watchers: list[Callable[[], None]] = []
 
     def setup_consumers(self) -> None:
         """Add the extension's consumers with :meth:`add_consumer`.
@@ -78,10 +76,9 @@ class Service:
         """Set up the consumers and begin to connect. Returns at once: see :meth:`watch`."""
         if self._channel is None:
             self._channel = Channel(self.configuration, find_extension(self.extension))
-            for callback in (self._log_state, *self._watchers):
-                self._channel.watch(callback)
-            for pulse_callback in self._pulse_watchers:
-                self._channel.watch_pulse(pulse_callback)
+            self._channel.watch(self._log_state)
+        self._channel.watch(self.tell_state)
+        self._channel.watch_pulse(self.tell_pulse)
         self.setup_consumers()
         if not self._shared:
             self._channel.start()
@@ -97,21 +94,6 @@ class Service:
         else:
             logger.info("%s stopped, everything was finished", self.extension)
         return abandoned
-
-    def watch(self, callback: Callable[[State], None]) -> None:
-        """Have *callback* called, on the loop, with each new state of the connection."""
-        if self._channel is None:
-            self._watchers.append(callback)
-        else:
-            self._channel.watch(callback)
-
-    def watch_pulse(self, callback: Callable[[], None]) -> None:
-        """Have *callback* called, on the loop, whenever all connections of the service were found
-        to be well, or were tried to be mended, since the last call."""
-        if self._channel is None:
-            self._pulse_watchers.append(callback)
-        else:
-            self._channel.watch_pulse(callback)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT. Returns the exit code: 0 when all was finished, else 1."""

@@ -15,7 +15,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from baton.channel import Abandoned, Channel
 from baton.consumer import Consumer
-from baton.link import Phase, State, tell
+from baton.link import Phase, State
 from baton.server import Server
+from baton.watched import Rounds, Watched
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -169,7 +170,7 @@ class SimulatedConsumer(Consumer):
             await result
 
 
-class Simulation:
+class Simulation(Watched):
     """The services of one extension on servers that are made up, in this event loop.
 
     *servers* are the servers with their characters. It is started, watched and stopped as a
@@ -183,15 +184,14 @@ class Simulation:
         servers: Iterable[tuple[Server, Character]],
         seed: int = 1,
     ) -> None:
+        super().__init__()
         self.configuration = configuration
         self.extension = extension
         self.servers = tuple(servers)
         self._seed = seed
         self._channels: list[_SimulatedChannel] = []
         self._state = State()
-        self._watchers: list[Callable[[State], None]] = []
-        self._pulse_watchers: list[Callable[[], None]] = []
-        self._round: set[Channel] = set()
+        self._rounds = Rounds()
         self._began = 0.0
 
     @property
@@ -228,14 +228,6 @@ class Simulation:
         ends = await asyncio.gather(*(channel.stop(grace) for channel in self._channels))
         return Abandoned(sum(end.commands for end in ends), sum(end.outputs for end in ends))
 
-    def watch(self, callback: Callable[[State], None]) -> None:
-        """Have *callback* called, on the loop, with each new :attr:`state`."""
-        self._watchers.append(callback)
-
-    def watch_pulse(self, callback: Callable[[], None]) -> None:
-        """Have *callback* called, on the loop, each time that every channel has gone round."""
-        self._pulse_watchers.append(callback)
-
     def refresh_state(self) -> None:
         """A channel's state changed: tell the watchers if that changes ours."""
         state = self.state
@@ -244,14 +236,12 @@ class Simulation:
         self._state = state
         took = f", {time.monotonic() - self._began:.1f} s after the start"
         logger.info("%s: %s%s", self.name, state, took if state.phase is Phase.READY else "")
-        tell(self._watchers, state)
+        self.tell_state(state)
 
     def note_round(self, channel: Channel) -> None:
         """A channel went round: tell the watchers of the pulse if all have."""
-        self._round.add(channel)
-        if len(self._round) == len(self._channels):
-            self._round.clear()
-            tell(self._pulse_watchers)
+        if self._rounds.complete(channel, of=len(self._channels)):
+            self.tell_pulse()
 
 
 class _SimulatedChannel(Channel):
