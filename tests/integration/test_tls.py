@@ -297,6 +297,7 @@ async def test_another_host_of_the_pool_is_trusted(
             for _ in range(4):  # each begins with one of the two
                 with PingAPI(configuration) as api:
                     await asyncio.to_thread(api.ping, WEB01.fqdn)
+                assert await ask(configuration, {"type": "ping"}, WEB01.fqdn)
 
 
 async def test_a_renewed_certificate_is_used_at_the_next_attempt(

@@ -21,6 +21,7 @@ from baton.errors import (
     BatonError,
     BrokerError,
     BrokerUnavailable,
+    CertificateRefused,
     InvalidMessage,
     NotFound,
     PublishTimeout,
@@ -122,7 +123,8 @@ class Collector(TransportListener):
     async def __aenter__(self) -> Self:
         """Connect to one host of the pool.
 
-        Raises BrokerUnavailable if none can be reached, AuthenticationFailed if one refuses us.
+        Raises BrokerUnavailable if none can be reached, AuthenticationFailed if one refuses us,
+        CertificateRefused only if each does for its certificate or ours.
         """
         await self._connect()
         return self
@@ -236,19 +238,25 @@ class Collector(TransportListener):
 
     async def _connect(self) -> None:
         endpoints = self._configuration.endpoints
-        reasons = []
+        failures: list[BrokerUnavailable] = []
         for endpoint in random.sample(endpoints, len(endpoints)):
             try:
                 await self._open(endpoint)
+            except CertificateRefused as error:
+                # Another host may have a better one, but it has the same users.
+                failures.append(error)
             except AuthenticationFailed:
                 raise
             except BrokerUnavailable as error:
-                reasons.append(str(error))
+                failures.append(error)
             except TimeoutError:
-                reasons.append(f"{endpoint} (no answer in {self._configuration.deadline:g} s)")
+                reason = f"{endpoint} (no answer in {self._configuration.deadline:g} s)"
+                failures.append(BrokerUnavailable(reason))
             else:
                 return
-        raise BrokerUnavailable(f"No broker could be reached: {', '.join(reasons)}")
+        if all(isinstance(failure, CertificateRefused) for failure in failures):
+            raise CertificateRefused(", ".join(map(str, failures)))
+        raise BrokerUnavailable(f"No broker could be reached: {', '.join(map(str, failures))}")
 
     async def _open(self, endpoint: Endpoint) -> None:
         name = f"{self._extension.name} requester"
