@@ -155,9 +155,9 @@ async def test_who_has_not_finished_is_named(harness: Harness) -> None:
     (manager,) = service.channel.managers
     manager.stop()  # deaf, as a service with an error of its own may be
     with pytest.raises(HarnessError) as caught:
-        await harness.ask({"type": "quiet"}, "development", timeout=0.2)
+        await harness.ask({"type": "quiet"}, "development", timeout=0.5)
     first, finished, unfinished, states, came = str(caught.value).splitlines()
-    assert first == 'baton-greet has not finished {"type": "quiet"} within 0.2 s'
+    assert first == 'baton-greet has not finished {"type": "quiet"} within 0.5 s'
     assert sorted(finished.split(": ")[1].split(", ")) == ["web01.example.org", "web02.example.org"]
     assert unfinished == "  not finished: web03.example.org"
     assert states.startswith("  services: web01.example.org is ready since ")

@@ -182,6 +182,12 @@ class Collector(TransportListener):
             key for key in self.targets if key not in self._heard and key not in self.unroutable
         )
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that can be known of have finished and nothing waits to be yielded."""
+        targets = set(self.targets) - set(self.unroutable)
+        return not self._open_instances and targets <= self._finished and self._replies.empty()
+
     async def replies(self, timeout: float) -> AsyncIterator[Reply]:
         """Yield each reply as it arrives, for *timeout* seconds after the publish.
 
@@ -189,7 +195,7 @@ class Collector(TransportListener):
         all targets are names of servers. Raises BrokerUnavailable if the connection is lost.
         """
         deadline = self._sent_at + timeout
-        while not self._is_complete():
+        while not self.is_complete:
             try:
                 async with asyncio.timeout(deadline - time.perf_counter()):
                     reply = await self._replies.get()
@@ -328,11 +334,6 @@ class Collector(TransportListener):
         elif not original:
             self._open_instances.add(instance)
         return Reply(message, elapsed, instance, end, original)
-
-    def _is_complete(self) -> bool:
-        """Whether all that can be known of have finished and nothing waits to be yielded."""
-        targets = set(self.targets) - set(self.unroutable)
-        return not self._open_instances and targets <= self._finished and self._replies.empty()
 
     def _fail(self, error: BatonError) -> None:
         self._failure = error

@@ -7,7 +7,6 @@ nobody else, and can say who is missing.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from types import AsyncGeneratorType
@@ -46,7 +45,6 @@ async def answers(
         await collector.send(message, targets)
         if collector.unroutable:
             raise Unroutable(collector.unroutable, configuration.exchange or extension.exchange)
-        deadline = time.monotonic() + timeout
         replies = cast("AsyncGenerator[Reply, None]", collector.replies(timeout))
         async with aclosing(replies):
             async for reply in replies:
@@ -58,7 +56,7 @@ async def answers(
                     if len(finished) == len(asked):
                         return
     # Of others nobody knows how many there are: whoever asked them gets what came in time.
-    if time.monotonic() >= deadline and (asked or not came):
+    if not collector.is_complete and (asked or not came):
         states = [f"{service.server.fqdn} is {service.channel.state}" for service in services]
         raise HarnessError(
             f"{extension.name} has not finished {json.dumps(dict(message))} "
