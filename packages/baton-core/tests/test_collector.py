@@ -93,6 +93,7 @@ async def test_yields_each_output_and_ends_when_all_named_servers_have_finished(
     async with fleet.collector() as collector:
         await collector.send({"type": "greet"}, ["a", "b"])
         replies = await collect(collector)
+    assert collector.is_complete
     assert sorted((reply.fqdn, reply.message.type) for reply in replies) == [
         ("a", "info"),
         ("a", "success"),
@@ -112,6 +113,7 @@ async def test_an_environment_is_waited_for_until_the_timeout(fleet: Fleet) -> N
         await collector.send({"type": "greet"}, ["production"])
         replies = await collect(collector, timeout=0.3)
     assert len(replies) == 4
+    assert not collector.is_complete
 
 
 async def test_an_error_and_a_silent_end_are_replies_too(fleet: Fleet) -> None:

@@ -184,15 +184,18 @@ class Collector(TransportListener):
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that can be known of have finished and nothing waits to be yielded."""
+        """Whether each target has finished, and nothing waits to be yielded.
+
+        Only names of servers can: of an environment nobody knows how many are in it.
+        """
         targets = set(self.targets) - set(self.unroutable)
         return not self._open_instances and targets <= self._finished and self._replies.empty()
 
     async def replies(self, timeout: float) -> AsyncIterator[Reply]:
         """Yield each reply as it arrives, for *timeout* seconds after the publish.
 
-        Ends earlier when every server that can be known to be asked has finished: that is when
-        all targets are names of servers. Raises BrokerUnavailable if the connection is lost.
+        Ends earlier when it :attr:`is_complete`. Raises BrokerUnavailable if the connection is
+        lost.
         """
         deadline = self._sent_at + timeout
         while not self.is_complete:
