@@ -64,11 +64,15 @@ def run(
     )
     with process:
         assert process.stdout is not None
-        out = process.stdout.readline()
-        if number is not None:
-            process.send_signal(number)
-        out += process.stdout.read()
-        err = process.stderr.read() if process.stderr is not None else ""
+        try:
+            out = process.stdout.readline()
+            if number is not None:
+                process.send_signal(number)
+            out += process.stdout.read()
+            err = process.stderr.read() if process.stderr is not None else ""
+        except BaseException:  # pytest's timeout is one
+            process.kill()
+            raise
     return process.returncode, out, err
 
 
@@ -94,6 +98,18 @@ def test_stops_on_a_signal(number: signal.Signals) -> None:
     assert (code, out) == (0, "started\nstopped\n")
     assert f"Stopping on {number.name}" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.timeout(10)
+def test_stops_at_once_when_the_signal_comes_to_another_thread() -> None:
+    """The event loop has nothing to do then, and waits: only the signal can wake it."""
+    started = (
+        "import signal, threading; print('started', flush=True); threading.Timer(0.1, "
+        "lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start()"
+    )
+    code, out, err = run(None, started=started)
+    assert (code, out) == (0, "started\nstopped\n")
+    assert "Stopping on SIGTERM" in err
 
 
 def test_says_with_its_exit_code_that_something_was_abandoned() -> None:

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -49,17 +49,14 @@ def run_until_signalled(
             logger.info("Stopping on %s", signal.Signals(number).name)
             signalled.set()
 
-        def tell(number: int, _: object) -> None:
-            # Between two bytecodes of whatever runs: a log record may be half-way written.
+        def begin_to_end(_: int, __: object) -> None:
             if not deadline.is_alive():
                 deadline.start()
-            loop.call_soon_threadsafe(on_signal, number)
 
-        def reopen(number: int, _: object) -> None:
-            loop.call_soon_threadsafe(reopen_log_files)
-
-        handlers = {signal.SIGTERM: tell, signal.SIGINT: tell, signal.SIGHUP: reopen}
-        with _signal_handlers(handlers):
+        with (
+            _signals(loop, [signal.SIGTERM, signal.SIGINT], on_signal, begin_to_end),
+            _signals(loop, [signal.SIGHUP], lambda _: reopen_log_files()),
+        ):
             try:
                 await start()
                 await _first(signalled.wait(), failed() if failed is not None else None)
@@ -74,14 +71,27 @@ def run_until_signalled(
 
 
 @contextmanager
-def _signal_handlers(
-    handlers: Mapping[signal.Signals, Callable[[int, Any], None]],
+def _signals(
+    loop: asyncio.AbstractEventLoop,
+    numbers: Sequence[signal.Signals],
+    handle: Callable[[int], None],
+    interrupt: Callable[[int, Any], None] | None = None,
 ) -> Iterator[None]:
-    previous = {number: signal.signal(number, handlers[number]) for number in handlers}
+    """Have *loop*, which a signal wakes whatever thread it comes to, call *handle*.
+
+    *interrupt* is called even if the loop is held up: between two bytecodes of whatever runs, so
+    a log record may be half-way written then.
+    """
+    previous = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        loop.add_signal_handler(number, handle, number)
+        if interrupt is not None:
+            signal.signal(number, interrupt)  # in place of asyncio's, which does nothing
     try:
         yield
     finally:
         for number, before in previous.items():
+            loop.remove_signal_handler(number)
             signal.signal(number, before)
 
 
