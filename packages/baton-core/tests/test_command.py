@@ -13,7 +13,7 @@ import pytest
 
 from baton.command import Requester
 from baton.configuration import Configuration
-from baton.errors import InvalidMessage
+from baton.errors import InvalidFilter, InvalidMessage
 from baton.extension import Extension
 from baton.message import decode_body
 
@@ -184,7 +184,47 @@ def test_a_reply_key_that_is_none(requester: Requester, reply_to: str) -> None:
         requester.command({"type": "ping"}, "production", reply_to=reply_to)
 
 
-def test_more_targets_than_fit_into_a_frame(requester: Requester) -> None:
-    keys = [f"web{number:05}.some.example.org" for number in range(3000)]
-    with pytest.raises(InvalidMessage, match="3,000 targets do not fit into one command"):
-        requester.command({"type": "ping"}, keys)
+def test_many_targets_are_not_named_by_each_publication(requester: Requester) -> None:
+    few = requester.command(PING, [f"web{number:05}.example.org" for number in range(64)])
+    assert len(few[0].envelope.headers["baton-target"]) == 64
+    many = requester.command(PING, [f"web{number:05}.example.org" for number in range(10_000)])
+    assert len(many) == 10_000
+    assert "baton-target" not in many[0].envelope.headers
+
+
+@pytest.mark.parametrize(
+    ("where", "carried"),
+    [
+        ("cpus>=8", ["cpus>=8"]),
+        (["cpus>=8", "platform=debian"], ["cpus>=8", "platform=debian"]),
+        (("container",), ["container"]),
+    ],
+)
+def test_a_filter_is_carried_as_it_was_written(
+    requester: Requester, where: Any, carried: list[str]
+) -> None:
+    (publication,) = requester.command(PING, "*", where=where)
+    assert publication.envelope.headers["baton-where"] == carried
+
+
+def test_a_filter_that_cannot_be_understood_is_refused(requester: Requester) -> None:
+    with pytest.raises(InvalidFilter, match='The condition "cpus=>8" is more than one condition'):
+        requester.command(PING, "*", where=["platform=debian", "cpus=>8"])
+
+
+@pytest.mark.parametrize(("splay", "carried"), [(1, 1000), (0.0001, 1), (3600.0, 3_600_000)])
+def test_a_splay_is_carried_in_milliseconds(
+    requester: Requester, splay: float, carried: int
+) -> None:
+    (publication,) = requester.command(PING, "*", splay=splay)
+    assert publication.envelope.headers["baton-splay"] == carried
+
+
+def test_without_a_filter_and_a_splay_nothing_is_carried(requester: Requester) -> None:
+    (publication,) = requester.command(PING, "*", where=(), splay=0)
+    assert publication.envelope.headers.keys() == {"baton-version", "baton-target", "baton-sender"}
+
+
+def test_no_splay(requester: Requester) -> None:
+    with pytest.raises(InvalidMessage, match="A splay cannot be -1 s: 0 to 3,600 s are allowed"):
+        requester.command(PING, "*", splay=-1)

@@ -45,19 +45,25 @@ class API:
         reply_to: str | None = None,
         expires: float | None = None,
         timeout: float | None = None,
+        where: str | Sequence[str] = (),
+        splay: float = 0.0,
     ) -> str:
         """Publish one command to one or several targets, and return its message id.
 
         *message* is a JSON object with a ``type``; *keys* are environments, fqdns,
-        ``<app>.<environment>`` or ``*``. No server starts it later than twice *expires* seconds
-        from now (by default the setting ``EXPIRES``). This waits *timeout* seconds at most (by
-        default the setting ``DEADLINE``).
+        ``<app>.<environment>`` or ``*``. Only servers for which each condition of *where* holds do
+        it, such as ``cpus>=8``; each begins after a random time of at most *splay* seconds. None
+        starts it later than *splay* and twice *expires* seconds from now (by default the setting
+        ``EXPIRES``). This waits *timeout* seconds at most (by default the setting ``DEADLINE``).
 
         Raises Unroutable if nobody listens on one of the targets, whose others are done all the
         same; PublishTimeout if the outcome is unknown: it may still arrive; BrokerUnavailable or
-        another BrokerError if it was not published; InvalidMessage for a wrong message.
+        another BrokerError if it was not published; InvalidMessage for a wrong message,
+        InvalidFilter for a wrong condition.
         """
-        publications = self._requester.command(message, keys, reply_to=reply_to, expires=expires)
+        publications = self._requester.command(
+            message, keys, reply_to=reply_to, expires=expires, where=where, splay=splay
+        )
         outcome = self._publish([publications], timeout)[0]
         if isinstance(outcome, Exception):
             raise outcome
@@ -69,13 +75,18 @@ class API:
         *,
         expires: float | None = None,
         timeout: float | None = None,
+        where: str | Sequence[str] = (),
+        splay: float = 0.0,
     ) -> list[str]:
         """Publish many commands, pipelined; return their message ids in the order of *commands*.
 
-        Each is a message and its target or targets. Raises PublishFailed if some were not
-        published, which tells which were.
+        Each is a message and its target or targets; the rest is for all of them, as for
+        :meth:`publish`. Raises PublishFailed if some were not published, which tells which were.
         """
-        groups = [self._requester.command(*command, expires=expires) for command in commands]
+        groups = [
+            self._requester.command(*command, expires=expires, where=where, splay=splay)
+            for command in commands
+        ]
         outcomes = self._publish(groups, timeout)
         errors = {i: each for i, each in enumerate(outcomes) if isinstance(each, Exception)}
         ids = [each for each in outcomes if isinstance(each, str)]

@@ -15,27 +15,27 @@ from baton.errors import InvalidMessage
 from baton.exchanges import input_exchange
 from baton.message import (
     SENDER_HEADER,
+    SPLAY_HEADER,
     TARGET_HEADER,
     VERSION_HEADER,
+    WHERE_HEADER,
     WIRE_VERSION,
     Envelope,
     encode_body,
     is_reply_key,
     new_id,
 )
+from baton.splay import to_milliseconds
 from baton.text import shorten
 from baton.transports import Publication
+from baton.where import parse
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
     from baton.extension import Extension
 
-_TARGETS_LIMIT: Final = 64 * 1024
-"""Bytes of all targets of a command: its headers have to fit into a frame of 128 KiB."""
-
-_KEY_OVERHEAD: Final = 5
-"""Bytes of a string in an AMQP list beside its text."""
-
+_MOST_TARGETS_TOLD: Final = 64
+"""Each publication of a command names all of its targets, unless there are more."""
 _KEY_LIMIT: Final = 255
 """Bytes of an AMQP short string."""
 _EXPIRES_LIMIT: Final = 604_800
@@ -71,23 +71,24 @@ class Requester:
         *,
         reply_to: str | None = None,
         expires: float | None = None,
+        where: str | Sequence[str] = (),
+        splay: float = 0.0,
     ) -> list[Publication]:
         """One mandatory publication for each key, all with the same ``message_id``: so each key
         that nobody listens on is told of, and each server does the command once.
 
+        *where* are conditions on a server's facts, see :mod:`baton.where`; *splay* is the longest
+        time, in seconds, that a server waits before it begins.
+
         Raises InvalidMessage for a message without a string ``type``, or that is not JSON, for a
-        key that is none, for more keys than fit, and for an expiry or a reply key that is none.
+        key that is none, and for an expiry, a splay or a reply key that is none; InvalidFilter for
+        a condition that cannot be understood.
         """
         targets = [keys] if isinstance(keys, str) else list(dict.fromkeys(keys))
         if not targets:
             raise InvalidMessage("A command needs a target: an environment, an fqdn, or *")
         for key in targets:
             _check_key(key)
-        if sum(len(key.encode()) + _KEY_OVERHEAD for key in targets) > _TARGETS_LIMIT:
-            raise InvalidMessage(
-                f"{len(targets):,} targets do not fit into one command: send several, or name an "
-                "environment or an application"
-            )
         if reply_to is not None and not is_reply_key(reply_to):
             raise InvalidMessage(
                 f'"{shorten(reply_to)}" is no reply key: 1 to 64 of A-Z a-z 0-9 . _ - are allowed'
@@ -98,6 +99,7 @@ class Requester:
                 f"A command cannot expire in {expires:g} s: "
                 f"more than 0 and at most {_EXPIRES_LIMIT:,} are allowed"
             )
+        headers = self._headers(targets, [where] if isinstance(where, str) else list(where), splay)
         body = _encode(message)
         envelope = Envelope(
             message_id=new_id(),
@@ -106,16 +108,24 @@ class Requester:
             expires=expires,
             user_id=self.user_id,
             app_id="baton",
-            headers={
-                VERSION_HEADER: WIRE_VERSION,
-                TARGET_HEADER: targets,
-                SENDER_HEADER: self.sender,
-            },
+            headers=headers,
         )
         return [
             Publication(number, self.exchange, key, body, envelope, mandatory=True)
             for number, key in enumerate(targets, start=1)
         ]
+
+    def _headers(self, targets: list[str], where: list[str], splay: float) -> dict[str, Any]:
+        headers: dict[str, Any] = {VERSION_HEADER: WIRE_VERSION}
+        if len(targets) <= _MOST_TARGETS_TOLD:
+            headers[TARGET_HEADER] = targets
+        headers[SENDER_HEADER] = self.sender
+        if where:
+            parse(where)
+            headers[WHERE_HEADER] = where
+        if milliseconds := to_milliseconds(splay):
+            headers[SPLAY_HEADER] = milliseconds
+        return headers
 
 
 def _check_key(key: str) -> None:

@@ -6,9 +6,12 @@
     ├── ConfigurationError           a file, a variable, an option or an extension name is wrong
     ├── MessageError
     │   ├── InvalidMessage           not a JSON object with a type
+    │   ├── InvalidFilter            a condition that cannot be understood
     │   ├── UnknownMessageType       a consumer was sent a type it does not know
     │   └── MessageTooLarge          longer than the broker takes
     ├── HandlerTimeout               process_message ran longer than HANDLER_TIMEOUT
+    ├── Stopping                     the service ended before a command's splay was over
+    ├── TooManyHeld                  more commands wait for their splay than may
     ├── InstanceTaken                another process is this monitor instance
     ├── AlreadyRunning               another process holds the PID file
     ├── OutboxFull                   more outputs wait for the broker than may
@@ -51,6 +54,10 @@ class InvalidMessage(MessageError):
     """The body is not a JSON object with a string ``type`` in strict UTF-8."""
 
 
+class InvalidFilter(MessageError):
+    """A filter has a condition that cannot be understood; the text says which, and what may be."""
+
+
 class UnknownMessageType(MessageError):
     """Raised by a consumer for a type that it does not know.
 
@@ -73,6 +80,14 @@ class MessageTooLarge(MessageError):
 
 class HandlerTimeout(BatonError):
     """``process_message`` ran longer than ``HANDLER_TIMEOUT`` and was cancelled."""
+
+
+class Stopping(BatonError):
+    """The service was stopped while a command waited for its splay: it was not started."""
+
+
+class TooManyHeld(BatonError):
+    """A command was not taken: too many wait for their splay already."""
 
 
 class InstanceTaken(BatonError):
