@@ -114,7 +114,10 @@ class Channel(Watched):
         self._inbound.start()
 
     async def stop(self, grace: float) -> Abandoned:
-        """Stop consuming, let what is in flight finish for *grace* seconds, and disconnect."""
+        """Stop consuming, let what is in flight finish for *grace* seconds, and disconnect. What
+        waits for its splay is answered with an error."""
+        for manager in self.managers:
+            manager.stop_holding()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 # Over a half-open connection there is no answer: leave time for what runs.

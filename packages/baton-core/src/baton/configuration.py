@@ -184,6 +184,7 @@ class Configuration(BaseSettings):
     # Running as a daemon
     pid_file: File | None = None
     log_file: File | None = None
+    audit_file: File | None = None
 
     # How those who watch over it see how it is
     health_host: str = "127.0.0.1"

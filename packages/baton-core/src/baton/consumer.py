@@ -27,9 +27,11 @@ ERROR_LIMIT: Final = 1000
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a command; ``error`` is the exception that ended it, None if it was done."""
+    """What came of a command; ``error`` is the exception that ended it, None if it was done.
+    ``type`` is the command's, empty if it could not be read."""
 
     error: BaseException | None = None
+    type: str = ""
 
     @property
     def name(self) -> str:
@@ -86,6 +88,7 @@ class Consumer(Observable):
         """Decode *delivery* and process it on the event loop, for *timeout* seconds at most."""
         with self._guard() as outcome:
             message = decode(delivery)
+            outcome.type = message.type
             deadline = asyncio.timeout(timeout)
             try:
                 async with deadline:
@@ -101,7 +104,9 @@ class Consumer(Observable):
     def handle_message_blocking(self, delivery: Delivery) -> Outcome:
         """Decode *delivery* and process it in the calling thread, which may be held up."""
         with self._guard() as outcome:
-            result = self.process_message(decode(delivery))
+            message = decode(delivery)
+            outcome.type = message.type
+            result = self.process_message(message)
             if inspect.isawaitable(result):
                 if inspect.iscoroutine(result):
                     result.close()

@@ -1,8 +1,9 @@
 """The consumer manager: everything between a queue and a consumer.
 
 It observes its consumer, knows the queue that is bound for it, dispatches each delivery to it,
-publishes what it notifies, and acknowledges a delivery when its outputs are confirmed. One needn't
-extend it, unless to change how commands are dispatched.
+publishes what it notifies, and acknowledges a delivery when its outputs are confirmed. Before that
+it looks whether the command is for this server, and whether it is to wait. One needn't extend it,
+unless to change how commands are dispatched.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from baton import audit
 from baton.consumer import Consumer, Outcome
-from baton.errors import InvalidMessage, MessageTooLarge
+from baton.errors import InvalidMessage, MessageTooLarge, Stopping, TooManyHeld
 from baton.message import (
     BCC_HEADER,
     CONTENT_TYPE,
@@ -25,7 +27,9 @@ from baton.message import (
     END_TYPE,
     INSTANCE_HEADER,
     SEQUENCE_HEADER,
+    SPLAY_HEADER,
     VERSION_HEADER,
+    WHERE_HEADER,
     WIRE_VERSION,
     Envelope,
     encode_body,
@@ -33,6 +37,8 @@ from baton.message import (
     new_id,
 )
 from baton.outbox import Outbox, Output
+from baton.splay import Held, draw
+from baton.where import parse_header
 from baton.worker import Mailbox, Worker
 
 if TYPE_CHECKING:
@@ -49,11 +55,14 @@ _TURN: Final = 0.005
 
 @dataclass(slots=True, eq=False)
 class Command:
-    """A command in progress."""
+    """A command in progress. ``held`` is how long it had to wait for its splay, in seconds; it was
+    acknowledged before."""
 
     delivery: Delivery
     started: float
     reply_to: str | None
+    held: float = 0.0
+    acknowledged: bool = False
     outputs: int = 0
     unconfirmed: int = 0
     finished: bool = False
@@ -101,10 +110,13 @@ class ConsumerManager:
         self._remembered = remembered
         self.quiet = False
         """Whether nothing is logged of what the consumer does."""
+        self._stopping = False
         self._stopped = False
         self._flush = flush
         self._acknowledge = acknowledge
         self._buffer: deque[Delivery] = deque()
+        self._held = Held[Command](self._released)
+        self._due: deque[Command] = deque()
         self._running: set[Command] = set()
         self._unfinished = 0
         self._seen: OrderedDict[str, None] = OrderedDict()
@@ -131,10 +143,21 @@ class ConsumerManager:
                 loop.create_task(self._run()) for _ in range(self.consumer.concurrency)
             ]
 
+    def stop_holding(self) -> None:
+        """From now on nothing waits for a splay: what does so is answered with an error."""
+        self._stopping = True
+        for command in self._held.take_all():
+            self._refuse(command, _stopping())
+
     def stop(self) -> None:
         """Give up what is running. An async handler is cancelled; a thread is left behind. May be
         called again."""
+        if not self._stopped:
+            for command in self._running:
+                if not command.finished:
+                    self._audit(command, "abandoned")
         self._stopped = True
+        self._held.take_all()
         for runner in self._runners:
             runner.cancel()
         if self._worker is not None:
@@ -167,7 +190,7 @@ class ConsumerManager:
         self._interrupted = Counter(
             _identity(command.delivery)
             for command in self._running
-            if command.delivery.envelope.message_id is None
+            if command.delivery.envelope.message_id is None and not command.acknowledged
         )
         self._settle()
 
@@ -196,11 +219,12 @@ class ConsumerManager:
         clock = time.monotonic
         turn = clock()
         while True:
-            while self._buffer and self._outbox.open:
-                command = self._begin(self._buffer.popleft())
+            while (self._due or self._buffer) and self._outbox.open:
+                command = self._next()
                 if command is not None:
                     _current.set(command)
-                    self._end(command, await self._handle(command))
+                    outcome = await self._handle(command)
+                    self._end(command, outcome.name, outcome.type)
                     _current.set(None)
                 if clock() - turn > _TURN:
                     await asyncio.sleep(0)
@@ -210,9 +234,9 @@ class ConsumerManager:
             await self._wake.wait()
             turn = clock()
 
-    async def _handle(self, command: Command) -> str:
+    async def _handle(self, command: Command) -> Outcome:
         try:
-            outcome = await self.consumer.handle_message(command.delivery, self._timeout)
+            return await self.consumer.handle_message(command.delivery, self._timeout)
         except asyncio.CancelledError as error:
             if not self._stopped:
                 # The handler cancelled the task that it runs in: another one goes on.
@@ -221,37 +245,66 @@ class ConsumerManager:
                 self._runners = [runner for runner in self._runners if not runner.done()]
                 self._runners.append(asyncio.get_running_loop().create_task(self._run()))
             raise
-        return outcome.name
 
     async def _feed(self, worker: Worker[Command]) -> None:
         while True:
-            batch = []
-            while self._buffer and self._outbox.open and self._unfinished < _WORKER_WINDOW:
-                command = self._begin(self._buffer.popleft())
+            batch: list[Command] = []
+            turn = time.monotonic() + _TURN
+            while self._may_feed(batch) and time.monotonic() < turn:
+                command = self._next()
                 if command is not None:
                     batch.append(command)
             if batch:
+                self._unfinished += len(batch)
                 worker.submit(batch)
+            if self._may_feed(()):
+                await asyncio.sleep(0)
+                continue
             self._settle()
             self._wake.clear()
             await self._wake.wait()
 
+    def _may_feed(self, batch: Sequence[Command]) -> bool:
+        """Whether there is something for the worker, and it may be given more than *batch*."""
+        has_room = self._unfinished + len(batch) < _WORKER_WINDOW
+        return has_room and bool(self._due or self._buffer) and self._outbox.open
+
     def _run_in_worker(self, command: Command, mailbox: Mailbox) -> None:
-        if _expired(command.delivery, time.monotonic()):
-            mailbox.post(lambda: self._expire(command))
-            return
         command.started = time.monotonic()
+        if _expired(command):
+            mailbox.post(lambda: self._end_in_worker(command, None))
+            return
         _current.set(command)
         try:
-            outcome = self.consumer.handle_message_blocking(command.delivery).name
+            outcome = self.consumer.handle_message_blocking(command.delivery)
         except BaseException as error:  # from what an extension overrides: its thread goes on
             logger.exception("%s", self.consumer.consumer_name)
-            outcome = Outcome(error).name
+            outcome = Outcome(error)
         _current.set(None)
-        mailbox.post(lambda: self._end(command, outcome))
+        mailbox.post(lambda: self._end_in_worker(command, outcome))
+
+    def _end_in_worker(self, command: Command, outcome: Outcome | None) -> None:
+        """The worker is done with *command*, which had expired if there is no *outcome*."""
+        self._unfinished -= 1
+        self._wake.set()  # it may be given more
+        if outcome is None:
+            self._expire(command)
+        else:
+            self._end(command, outcome.name, outcome.type)
+
+    def _next(self) -> Command | None:
+        """The command to run next; None if what came next is not to be run now, or not at all."""
+        if not self._due:
+            return self._begin(self._buffer.popleft())
+        command = self._due.popleft()
+        command.started = time.monotonic()
+        if _expired(command):
+            self._expire(command)
+            return None
+        return command
 
     def _begin(self, delivery: Delivery) -> Command | None:
-        """The command to run for *delivery*; None if it is not to be run (any more)."""
+        """The command to run for *delivery*; None if it is not to be run now, or not at all."""
         envelope = delivery.envelope
         reply_to = envelope.reply_to if is_reply_key(envelope.reply_to) else None
         command = Command(delivery, time.monotonic(), reply_to)
@@ -259,12 +312,52 @@ class ConsumerManager:
             logger.debug("Delivered again, not run again: %s", envelope.message_id)
             self._acknowledge(delivery)
             return None
+        try:
+            where = parse_header(envelope.headers.get(WHERE_HEADER))
+            is_meant = where.matches(self.consumer.server)
+            delay = draw(envelope.headers.get(SPLAY_HEADER)) if is_meant else 0.0
+        except Exception as error:  # noqa: BLE001  (whatever a filter and facts do to each other)
+            self._running.add(command)
+            self._refuse(command, error)
+            return None
+        if not is_meant:
+            logger.debug("For other servers: %s", envelope.message_id)
+            self._acknowledge(delivery)
+            return None
         self._running.add(command)
-        self._unfinished += 1
-        if _expired(delivery, command.started):
+        if _expired(command):
             self._expire(command)
             return None
+        if delay:
+            self._hold(command, delay)
+            return None
         return command
+
+    def _hold(self, command: Command, delay: float) -> None:
+        """Have *command* wait. It is acknowledged, or a few would hold up all others."""
+        try:
+            if self._stopping:
+                raise _stopping()
+            self._held.hold(command, delay, len(command.delivery.body))
+        except (Stopping, TooManyHeld) as error:
+            self._refuse(command, error)
+            return
+        command.held = delay
+        command.acknowledged = True
+        self._acknowledge(command.delivery)
+
+    def _released(self, commands: Sequence[Command]) -> None:
+        self._due.extend(commands)
+        self._wake.set()
+
+    def _refuse(self, command: Command, error: Exception) -> None:
+        """Answer *command*, which is not run, with *error*."""
+        token = _current.set(command)
+        try:
+            self.consumer.notify_failure(error)
+        finally:
+            _current.reset(token)
+        self._end(command, Outcome(error).name)
 
     def _ran_before(self, delivery: Delivery) -> bool:
         message_id = delivery.envelope.message_id
@@ -285,17 +378,15 @@ class ConsumerManager:
         logger.warning("Dropped a command that had expired: %s", command.delivery.envelope)
         self._end(command, "expired")
 
-    def _end(self, command: Command, outcome: str) -> None:
+    def _end(self, command: Command, outcome: str, type: str = "") -> None:
         """Tell the requester that the command is finished: on its last output, if that is still
         here, else with one more message that only the requester sees."""
         command.finished = True
-        self._unfinished -= 1
-        if self._worker is not None:
-            self._wake.set()  # it may be given more
         end = {
             "outcome": outcome,
             "outputs": command.outputs,
             "duration": int((time.monotonic() - command.started) * 1_000_000),
+            "fqdn": self.consumer.server.fqdn,
         }
         if command.last is not None and not command.last.sent:
             command.last.headers[END_HEADER] = end
@@ -303,7 +394,19 @@ class ConsumerManager:
             body = self._body({"type": END_TYPE})
             self._outbox.reserve_beyond(len(body))
             self._send(command, command.reply_to, body, {END_HEADER: end})
+        self._audit(command, outcome, type)
         self._complete(command)
+
+    def _audit(self, command: Command, outcome: str, type: str = "") -> None:
+        if not self.quiet and audit.is_on():
+            audit.record(
+                command.delivery,
+                type=type,
+                outcome=outcome,
+                duration=time.monotonic() - command.started,
+                extension=self._origin.app_id,
+                consumer=self.consumer.consumer_name,
+            )
 
     def _body(self, message: Mapping[str, Any]) -> bytes:
         """*message* with who says it, whatever is wrong with the consumer's own attributes."""
@@ -364,7 +467,8 @@ class ConsumerManager:
     def _complete(self, command: Command) -> None:
         if command.finished and not command.unconfirmed and command in self._running:
             self._running.discard(command)
-            self._acknowledge(command.delivery)
+            if not command.acknowledged:
+                self._acknowledge(command.delivery)
             self._settle()
 
     def _settle(self) -> None:
@@ -372,10 +476,15 @@ class ConsumerManager:
             self._idle.set()
 
 
-def _expired(delivery: Delivery, now: float) -> bool:
-    """Whether *delivery* has waited here for longer than its expiry, measured from receipt."""
+def _expired(command: Command) -> bool:
+    """Whether it has waited here, beside its splay, for longer than its expiry."""
+    delivery = command.delivery
     expires = delivery.envelope.expires
-    return expires is not None and now - delivery.received >= expires
+    return expires is not None and command.started - delivery.received - command.held >= expires
+
+
+def _stopping() -> Stopping:
+    return Stopping("The service was stopped before the splay was over: nothing was done")
 
 
 def _identity(delivery: Delivery) -> tuple[str, bytes]:

@@ -14,8 +14,14 @@ _MODE: Final = 0o640
 """Whatever the umask, which is another one for a daemon: outputs are not for everybody."""
 
 
+AUDIT_LOGGER: Final = "baton.audit"
+
+
 class LogFile(logging.FileHandler):
     """Appends records to a file, in UTF-8. Raises OSError if it cannot be opened."""
+
+    setting = "LOG_FILE"
+    """What names the file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, encoding="utf-8")
@@ -33,7 +39,8 @@ class LogFile(logging.FileHandler):
             new = self._open()
         except OSError as error:
             logger.error(
-                "LOG_FILE: %s cannot be opened anew: %s; the log goes on in the old file",
+                "%s: %s cannot be opened anew: %s; the log goes on in the old file",
+                self.setting,
                 self.baseFilename,
                 error.strerror,
             )
@@ -46,7 +53,9 @@ class LogFile(logging.FileHandler):
                 old.close()
         except OSError as error:
             logger.error(
-                "LOG_FILE: the end of what was logged until now is lost: %s", error.strerror
+                "%s: the end of what was logged until now is lost: %s",
+                self.setting,
+                error.strerror,
             )
 
     def _open(self) -> TextIOWrapper:
@@ -58,8 +67,9 @@ def _open_for_few(path: str, flags: int) -> int:
 
 
 def log_files() -> list[LogFile]:
-    """The files that are logged to."""
-    return [handler for handler in logging.getLogger().handlers if isinstance(handler, LogFile)]
+    """The files that are logged to, that of the audit, too."""
+    handlers = logging.getLogger().handlers + logging.getLogger(AUDIT_LOGGER).handlers
+    return [handler for handler in handlers if isinstance(handler, LogFile)]
 
 
 def reopen_log_files() -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from baton.audit import audited_to
 from baton.health import Health, Runnable
 from baton.health_server import HealthServer, health_sockets
 from baton.lifecycle import run_until_signalled
@@ -35,13 +36,15 @@ def run_services(
     was finished, else 1.
 
     Meanwhile systemd is told how they are, if it is there, and so are those who ask on *sockets*,
-    by default on the ``HEALTH_PORT`` of *configuration*. *started* is called when each service has
-    begun to connect. *failed* is awaited, and what it raises is raised here, after all were
-    stopped.
+    by default on the ``HEALTH_PORT`` of *configuration*. Their commands are kept in its
+    ``AUDIT_FILE``. *started* is called when each service has begun to connect. *failed* is
+    awaited, and what it raises is raised here, after all were stopped. Raises ConfigurationError
+    for an ``AUDIT_FILE`` that cannot be written.
     """
     with ExitStack() as stack:
         if sockets is None:
             sockets = stack.enter_context(health_sockets(configuration))
+        stack.enter_context(audited_to(configuration.audit_file))
         runner = _Runner(services, sockets)
         grace = max(service.configuration.grace for service in services)
 

@@ -53,6 +53,9 @@ class JsonFormatter(logging.Formatter):
         output = getattr(record, "baton_output", None)
         if output is not None:
             entry["output"] = output
+        audit = getattr(record, "baton_audit", None)
+        if audit is not None:
+            entry["audit"] = audit
         if record.exc_info:
             entry["error"] = self.formatException(record.exc_info)
         try:
