@@ -89,6 +89,11 @@ class Bench:
         self.manager.delivered(deliveries)
         await asyncio.wait_for(self.manager.drain(), 5)
 
+    async def process_while_held(self, delivery: Delivery) -> None:
+        """Process *delivery*, while others wait for their splay."""
+        self.manager.delivered([delivery])
+        await self.until(lambda: delivery in self.acknowledged)
+
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(5):
             while not condition():
@@ -429,7 +434,7 @@ async def test_message_ids_are_remembered_within_bounds(bench: MakeBench) -> Non
     await b.process(
         *[b.delivery({"type": "x"}, envelope=Envelope(f"id{n}")) for n in range(REMEMBERED + 10)]
     )
-    assert len(b.manager._seen) == REMEMBERED
+    assert len(b.manager._remembered) == REMEMBERED
 
 
 async def test_without_ids_equal_messages_run_each_time(bench: MakeBench) -> None:
@@ -702,3 +707,318 @@ async def test_a_thread_goes_on_whatever_an_extension_overrides(
     await desk.until(lambda: len(desk.acknowledged) == 2)
     assert done == ["even"]
     assert "SystemExit: odd" in caplog.text
+
+
+WEB = Server("camac.example.org", "production", ("shop",), {"cpus": 8})
+
+
+def commanded(message_id: str = "m", **headers: Any) -> Envelope:
+    return Envelope(
+        message_id, reply_to="reply-key", headers={f"baton-{k}": v for k, v in headers.items()}
+    )
+
+
+def outcomes(bench: Bench) -> list[str]:
+    """What each end said."""
+    ends = [publication.envelope.headers.get("baton-end") for publication in bench.published]
+    return [end["outcome"] for end in ends if end is not None]
+
+
+async def test_the_end_says_which_server_it_is_of(bench: MakeBench) -> None:
+    class Nameless(Scripted):
+        @property
+        def attributes(self) -> dict[str, Any]:
+            return {}
+
+    b = bench(Nameless(answer))
+    await b.process(b.delivery({"type": "x"}, envelope=requested()))
+    assert b.published[0].envelope.headers["baton-end"]["fqdn"] == "camac.example.org"
+
+
+class TestFilters:
+    @pytest.fixture
+    async def b(self, bench: MakeBench) -> Bench:
+        consumer = Scripted(answer)
+        consumer.server = WEB
+        return bench(consumer)
+
+    async def test_a_server_that_is_meant_answers(self, b: Bench) -> None:
+        where = ["cpus>=8", "apps contains shop", "fqdn=camac*"]
+        await b.process(b.delivery({"type": "x"}, envelope=commanded(where=where)))
+        assert [body["type"] for body in b.bodies] == ["answer"]
+
+    @pytest.mark.parametrize("envelope", [{}, {"expires": 0.001}])
+    async def test_one_that_is_not_says_nothing_at_all(
+        self, b: Bench, envelope: dict[str, Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        other = Envelope("m", reply_to="reply-key", headers={"baton-where": ["cpus>8"]}, **envelope)
+        delivery = b.delivery({"type": "x"}, envelope=other, received=time.monotonic() - 1)
+        await b.process(delivery)
+        assert (b.published, b.acknowledged) == ([], [delivery])
+        assert caplog.records == []
+
+    @pytest.mark.parametrize("where", [["cpus=>8"], "cpus", 8, ["cpus"] * 65, [b"\xff"]])
+    async def test_a_filter_that_is_not_understood_is_an_error(
+        self, b: Bench, where: object
+    ) -> None:
+        await b.process(
+            b.delivery({"type": "x"}, envelope=commanded(where=where)),
+            b.delivery({"type": "y"}, envelope=commanded("n")),
+        )
+        assert [body["type"] for body in b.bodies] == ["error", "answer"]
+        assert b.bodies[0]["error_class"] == "InvalidFilter"
+        assert b.published[0].envelope.correlation_id == "m"
+        assert outcomes(b) == ["failed", "done"]
+        assert len(b.acknowledged) == 2
+
+    async def test_a_fact_that_cannot_be_compared_is_an_error(self, b: Bench) -> None:
+        b.manager.consumer.server = Server("x", facts={"huge": 10**5000})
+        await b.process(b.delivery({"type": "x"}, envelope=commanded(where=["huge=1*"])))
+        assert b.bodies[0]["error_class"] == "ValueError"
+        assert outcomes(b) == ["failed"]
+
+
+@pytest.mark.parametrize("kind", ["async", "blocking"])
+class TestSplay:
+    @pytest.fixture
+    def delays(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """How long each command is held, in seconds; without one, for an hour."""
+        delays: list[float] = []
+
+        def draw(splay: object) -> float:
+            return 0.0 if splay is None else delays.pop(0) if delays else 3600.0
+
+        monkeypatch.setattr("baton.consumer_manager.draw", draw)
+        return delays
+
+    @pytest.fixture
+    def ran(self) -> list[str]:
+        return []
+
+    @pytest.fixture
+    async def b(self, bench: MakeBench, ran: list[str], kind: str, delays: list[float]) -> Bench:
+        """Its command `slow` takes until what waits meanwhile has expired."""
+
+        def work(consumer: Consumer, message: Message) -> None:
+            ran.append(message.type)
+            consumer.notify({"type": "answer", "to": message.type})
+
+        async def run(consumer: Scripted, message: Message) -> None:
+            work(consumer, message)
+            if message.type == "slow":
+                await asyncio.sleep(0.2)
+
+        def block(consumer: Blocking, message: Message) -> None:
+            work(consumer, message)
+            if message.type == "slow":
+                time.sleep(0.2)
+
+        return bench(Scripted(run) if kind == "async" else Blocking(block))
+
+    async def test_it_runs_later_and_is_acknowledged_at_once(
+        self, b: Bench, ran: list[str], delays: list[float]
+    ) -> None:
+        delays.append(0.1)
+        held = b.delivery({"type": "held"}, envelope=commanded(splay=1000))
+        other = b.delivery({"type": "other"}, envelope=commanded("n"))
+        b.manager.delivered([held, other])
+        await b.until(lambda: other in b.acknowledged)
+        assert ran == ["other"]
+        assert b.acknowledged == [held, other]
+        assert b.manager.abandoned == 1
+        await asyncio.wait_for(b.manager.drain(), 5)
+        assert ran == ["other", "held"]
+        assert b.acknowledged == [held, other]
+        assert outcomes(b) == ["done", "done"]
+        assert b.published[-1].envelope.correlation_id == "m"
+
+    async def test_without_a_wait_it_runs_at_once(
+        self, b: Bench, ran: list[str], delays: list[float]
+    ) -> None:
+        delays.append(0.0)
+        await b.process(b.delivery({"type": "x"}, envelope=commanded(splay=1000)))
+        assert ran == ["x"]
+        assert len(b.acknowledged) == 1
+
+    async def test_it_runs_once_however_often_it_comes(
+        self, b: Bench, ran: list[str], delays: list[float]
+    ) -> None:
+        delays.append(0.05)
+        copies = [b.delivery({"type": "x"}, envelope=commanded(splay=1000)) for _ in range(3)]
+        await b.process(*copies)
+        assert ran == ["x"]
+        assert b.acknowledged == copies
+
+    async def test_it_outlives_its_channel(
+        self, b: Bench, ran: list[str], delays: list[float]
+    ) -> None:
+        delays.append(0.05)
+        held = b.delivery({"type": "x"}, envelope=commanded(splay=1000))
+        b.manager.delivered([held])
+        await b.until(lambda: b.acknowledged)
+        b.manager.channel_lost()
+        again = b.delivery({"type": "x"}, envelope=commanded(splay=1000), redelivered=True)
+        await b.process(again)
+        assert ran == ["x"]
+        assert b.acknowledged == [held, again]
+        assert outcomes(b) == ["done"]
+
+    async def test_one_without_an_id_outlives_its_channel_too(
+        self, b: Bench, ran: list[str], delays: list[float]
+    ) -> None:
+        delays.append(0.05)
+        nameless = Envelope(headers={"baton-splay": 1000})
+        b.manager.delivered([b.delivery({"type": "x"}, envelope=nameless)])
+        await b.until(lambda: b.acknowledged)
+        b.manager.channel_lost()
+        await b.process(b.delivery({"type": "x"}, envelope=Envelope(), redelivered=True))
+        assert ran == ["x", "x"]
+
+    async def test_at_the_end_it_is_answered_with_an_error(self, b: Bench, ran: list[str]) -> None:
+        first = [b.delivery({"type": f"{n}"}, envelope=commanded(f"{n}", splay=1)) for n in (1, 2)]
+        b.manager.delivered(first)
+        await b.until(lambda: len(b.acknowledged) == 2)
+        b.manager.stop_holding()
+        await asyncio.wait_for(b.manager.drain(), 5)
+        assert [body["error_class"] for body in b.bodies] == ["Stopping", "Stopping"]
+        assert [p.envelope.correlation_id for p in b.published] == ["1", "2"]
+        later = b.delivery({"type": "later"}, envelope=commanded("3", splay=1))
+        await b.process(later, b.delivery({"type": "plain"}, envelope=commanded("4")))
+        assert ran == ["plain"]
+        assert outcomes(b) == ["failed", "failed", "failed", "done"]
+        assert len(b.acknowledged) == len(set(b.acknowledged)) == 4
+        assert later in b.acknowledged
+
+    async def test_too_many_are_refused(self, b: Bench, ran: list[str]) -> None:
+        deliveries = [
+            b.delivery({"type": "x"}, envelope=commanded(f"{n}", splay=1)) for n in range(1030)
+        ]
+        b.manager.delivered(deliveries)
+        await b.until(lambda: len(b.acknowledged) == 1030)
+        assert [body["error_class"] for body in b.bodies] == ["TooManyHeld"] * 6
+        assert outcomes(b) == ["failed"] * 6
+        await b.process_while_held(b.delivery({"type": "plain"}, envelope=commanded("plain")))
+        assert ran == ["plain"]
+
+    @pytest.mark.parametrize("splay", [-1, "1000", 3_600_001, True])
+    async def test_a_splay_that_is_none_is_an_error(
+        self, bench: MakeBench, kind: str, splay: object
+    ) -> None:
+        b = bench(Scripted(nothing) if kind == "async" else Blocking(lambda *_: None))
+        await b.process(b.delivery({"type": "x"}, envelope=commanded(splay=splay)))
+        assert b.bodies[0]["error_class"] == "InvalidMessage"
+        assert outcomes(b) == ["failed"]
+
+    async def test_its_splay_does_not_count_for_its_expiry(
+        self, b: Bench, ran: list[str], delays: list[float]
+    ) -> None:
+        delays.append(0.6)
+        envelope = Envelope("m", expires=1.0, headers={"baton-splay": 1000})
+        received = time.monotonic() - 0.5
+        await b.process(b.delivery({"type": "x"}, envelope=envelope, received=received))
+        assert ran == ["x"]
+
+    async def test_what_waits_beside_its_splay_for_too_long_is_dropped(
+        self, b: Bench, ran: list[str], delays: list[float]
+    ) -> None:
+        delays.append(0.01)
+        envelope = Envelope("m", expires=0.1, reply_to="key", headers={"baton-splay": 1000})
+        await b.process(
+            b.delivery({"type": "held"}, envelope=envelope), b.delivery({"type": "slow"})
+        )
+        assert ran == ["slow"]
+        assert outcomes(b) == ["expired"]
+
+    async def test_a_server_that_is_not_meant_holds_nothing(self, b: Bench) -> None:
+        other = commanded(splay=1000, where=["fqdn=other"])
+        await b.process(b.delivery({"type": "x"}, envelope=other))
+        assert b.published == []
+
+
+class TestAudit:
+    @pytest.fixture
+    def entries(self, caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
+        caplog.set_level(logging.INFO, "baton.audit")
+        return lambda: [r.baton_audit for r in caplog.records if hasattr(r, "baton_audit")]
+
+    async def test_every_command_is_kept(
+        self, bench: MakeBench, entries: Callable[[], list[dict[str, Any]]]
+    ) -> None:
+        async def script(consumer: Scripted, message: Message) -> None:
+            if message.type == "bad":
+                raise ValueError("bad")
+
+        b = bench(Scripted(script))
+        envelope = Envelope("m", user_id="ops", headers={"baton-sender": "alice@web01"})
+        await b.process(
+            b.delivery({"type": "good"}, envelope=envelope, key="shop.production"),
+            b.delivery({"type": "bad"}),
+            b.delivery(b"{not json"),
+            b.delivery({"type": "late"}, envelope=Envelope("l", expires=1.0), received=-100.0),
+            b.delivery({"type": "odd"}, envelope=commanded("odd", where=["="])),
+        )
+        kept = entries()
+        assert [(entry["type"], entry["outcome"]) for entry in kept] == [
+            ("good", "done"),
+            ("bad", "failed"),
+            ("", "failed"),
+            ("late", "expired"),
+            ("odd", "failed"),
+        ]
+        first = kept[0]
+        assert first.pop("time")
+        assert 0 <= first.pop("duration_ms") < 5000
+        assert first == {
+            "id": "m",
+            "sender": "alice@web01",
+            "user": "ops",
+            "type": "good",
+            "key": "shop.production",
+            "outcome": "done",
+            "extension": "baton-test",
+            "consumer": "camac",
+        }
+
+    async def test_a_worker_s_too(
+        self, bench: MakeBench, entries: Callable[[], list[dict[str, Any]]]
+    ) -> None:
+        b = bench(Blocking(lambda _, message: time.sleep(0.02)))
+        await b.process(b.delivery({"type": "x"}))
+        (entry,) = entries()
+        assert (entry["type"], entry["outcome"]) == ("x", "done")
+        assert entry["duration_ms"] >= 20
+
+    async def test_what_was_not_meant_or_came_again_is_not(
+        self, bench: MakeBench, entries: Callable[[], list[dict[str, Any]]]
+    ) -> None:
+        b = bench(Scripted(nothing))
+        await b.process(
+            b.delivery({"type": "x"}, envelope=commanded("other", where=["fqdn=other"])),
+            b.delivery({"type": "x"}, envelope=Envelope("same")),
+            b.delivery({"type": "x"}, envelope=Envelope("same")),
+        )
+        assert [entry["id"] for entry in entries()] == ["same"]
+
+    async def test_what_is_given_up_is_kept(
+        self, bench: MakeBench, entries: Callable[[], list[dict[str, Any]]]
+    ) -> None:
+        async def script(consumer: Scripted, message: Message) -> None:
+            b.changed.set()
+            await asyncio.Event().wait()
+
+        b = bench(Scripted(script))
+        b.manager.delivered([b.delivery({"type": "long"}), b.delivery({"type": "never"})])
+        await b.until(lambda: b.manager.abandoned == 2)
+        await asyncio.sleep(0)
+        b.manager.stop()
+        b.manager.stop()
+        assert [(entry["type"], entry["outcome"]) for entry in entries()] == [("long", "abandoned")]
+
+    async def test_nothing_is_kept_of_what_is_made_up(
+        self, bench: MakeBench, entries: Callable[[], list[dict[str, Any]]]
+    ) -> None:
+        b = bench(Scripted(nothing))
+        b.manager.quiet = True
+        await b.process(b.delivery({"type": "x"}))
+        assert entries() == []

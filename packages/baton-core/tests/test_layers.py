@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("configuration", "facts", "server", "observer", "extension"),
     ("transports", "consumer", "worker", "lifecycle", "pid_file", "systemd", "watched"),
-    ("audit", "outbox", "link", "exchanges", "consumer_manager", "command"),
+    ("audit", "outbox", "remembered", "link", "exchanges", "consumer_manager", "command"),
     ("channel", "health", "health_server", "runner"),
     ("service", "monitor", "api"),
     ("fleet", "simulation", "doctor"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter, OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -37,6 +37,7 @@ from baton.message import (
     new_id,
 )
 from baton.outbox import Outbox, Output
+from baton.remembered import Remembered
 from baton.splay import Held, draw
 from baton.where import parse_header
 from baton.worker import Mailbox, Worker
@@ -107,7 +108,7 @@ class ConsumerManager:
         self._origin = origin
         self._outbox = outbox
         self._timeout = timeout
-        self._remembered = remembered
+        self._remembered = Remembered(remembered)
         self.quiet = False
         """Whether nothing is logged of what the consumer does."""
         self._stopping = False
@@ -119,8 +120,6 @@ class ConsumerManager:
         self._due: deque[Command] = deque()
         self._running: set[Command] = set()
         self._unfinished = 0
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        self._interrupted: Counter[tuple[str, bytes]] = Counter()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -187,10 +186,8 @@ class ConsumerManager:
     def channel_lost(self) -> None:
         """What was delivered comes again, if it comes: forget what was not started."""
         self._buffer.clear()
-        self._interrupted = Counter(
-            _identity(command.delivery)
-            for command in self._running
-            if command.delivery.envelope.message_id is None and not command.acknowledged
+        self._remembered.interrupted(
+            command.delivery for command in self._running if not command.acknowledged
         )
         self._settle()
 
@@ -308,7 +305,7 @@ class ConsumerManager:
         envelope = delivery.envelope
         reply_to = envelope.reply_to if is_reply_key(envelope.reply_to) else None
         command = Command(delivery, time.monotonic(), reply_to)
-        if self._ran_before(delivery):
+        if self._remembered.ran_before(delivery):
             logger.debug("Delivered again, not run again: %s", envelope.message_id)
             self._acknowledge(delivery)
             return None
@@ -358,21 +355,6 @@ class ConsumerManager:
         finally:
             _current.reset(token)
         self._end(command, Outcome(error).name)
-
-    def _ran_before(self, delivery: Delivery) -> bool:
-        message_id = delivery.envelope.message_id
-        if message_id is None:
-            identity = _identity(delivery)
-            if not delivery.redelivered or not self._interrupted[identity]:
-                return False
-            self._interrupted[identity] -= 1
-            return True
-        if message_id in self._seen:
-            return True
-        self._seen[message_id] = None
-        if len(self._seen) > self._remembered:
-            self._seen.popitem(last=False)
-        return False
 
     def _expire(self, command: Command) -> None:
         logger.warning("Dropped a command that had expired: %s", command.delivery.envelope)
@@ -485,7 +467,3 @@ def _expired(command: Command) -> bool:
 
 def _stopping() -> Stopping:
     return Stopping("The service was stopped before the splay was over: nothing was done")
-
-
-def _identity(delivery: Delivery) -> tuple[str, bytes]:
-    return delivery.routing_key, delivery.body
