@@ -112,6 +112,12 @@ def test_json_of_an_output(entries: Any) -> None:
     assert entry["message"] == str(output)
 
 
+def test_json_of_a_command_that_was_audited(entries: Any) -> None:
+    told = {"id": "m1", "type": "ping", "outcome": "done"}
+    logger.info("audit", extra={"baton_audit": told})
+    assert entries()[0]["audit"] == told
+
+
 def test_json_of_an_error(entries: Any) -> None:
     try:
         raise KeyError("x")

@@ -141,6 +141,7 @@ CASES: dict[str, Cases] = {
     "reconnect_max": seconds(at_least(0.1), 3600),
     "pid_file": PATH,
     "log_file": PATH,
+    "audit_file": PATH,
     "health_host": TEXT,
     "health_port": integer(1, 65535),
 }  # fmt: skip

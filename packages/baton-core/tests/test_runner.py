@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -273,3 +274,21 @@ def test_a_port_that_is_in_use() -> None:
         with pytest.raises(ConfigurationError, match="Address already in use"):
             run_services([service], configuration)
         assert service.is_running is None
+
+
+def test_commands_are_kept_in_the_audit_file(tmp_path: Path) -> None:
+    file = tmp_path / "audit.log"
+    configuration = Configuration(audit_file=file)
+
+    async def script(service: Scripted) -> None:
+        logging.getLogger("baton.audit").info("", extra={"baton_audit": "a command"})
+
+    assert run_services([Scripted(script)], configuration) == 0
+    assert file.read_text() == "a command\n"
+
+
+def test_an_audit_file_that_cannot_be_written(tmp_path: Path) -> None:
+    service = Scripted(nothing)
+    with pytest.raises(ConfigurationError, match="AUDIT_FILE"):
+        run_services([service], Configuration(audit_file=tmp_path))
+    assert service.is_running is None

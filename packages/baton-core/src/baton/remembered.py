@@ -15,7 +15,7 @@ class Remembered:
     interrupted by the loss of its channel."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._ids: OrderedDict[str, None] = OrderedDict()
         self._interrupted: Counter[tuple[str, bytes]] = Counter()
 
@@ -34,7 +34,7 @@ class Remembered:
         if message_id in self._ids:
             return True
         self._ids[message_id] = None
-        if len(self._ids) > self._most:
+        if len(self._ids) > self.most:
             self._ids.popitem(last=False)
         return False
 
