@@ -149,8 +149,8 @@ class World:
         await reach(lambda: monitor.state, watchers.append, Phase.READY)
         return monitor
 
-    def send(self, n: Any, key: str = "production", **message: Any) -> str:
-        publications = self.requester.command({"type": "echo", "n": n, **message}, key)
+    def send(self, n: Any, key: str = "production", splay: float = 0.0) -> str:
+        publications = self.requester.command({"type": "echo", "n": n}, key, splay=splay)
         outcome = self.publisher.publish(publications, 1)[0]
         if outcome is not None:
             raise outcome
@@ -428,7 +428,7 @@ async def test_a_watcher_that_fails_does_not_wound_the_channel(
 
 async def test_a_command_is_remembered_for_as_long_as_it_may_come_again(world: World) -> None:
     service = await world.service(prefetch=3000)
-    assert service.channel.managers[0]._remembered == 6000
+    assert service.channel.managers[0]._remembered.most == 6000
 
 
 async def test_consumers_are_not_there_before_the_start() -> None:
@@ -871,3 +871,62 @@ async def test_an_output_without_a_type_is_an_error(world: World) -> None:
 def test_an_instance_that_names_no_queue_is_refused(instance: str) -> None:
     with pytest.raises(ConfigurationError, match=r"The monitor instance .* 1 to 160 bytes"):
         Collecting(Configuration(), instance)
+
+
+class TestSplay:
+    @pytest.fixture
+    def delays(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """How long each command is held, in seconds; without one, for an hour."""
+        delays: list[float] = []
+
+        def draw(splay: object) -> float:
+            return 0.0 if splay is None else delays.pop(0) if delays else 3600.0
+
+        monkeypatch.setattr("baton.consumer_manager.draw", draw)
+        return delays
+
+    @pytest.mark.usefixtures("delays")
+    async def test_what_is_held_holds_up_nothing_and_is_answered_at_the_end(
+        self, world: World
+    ) -> None:
+        monitor = await world.monitor()
+        service = await world.service(prefetch=2)
+        held = [world.send(n, splay=3600) for n in range(10)]
+        world.send("plain")
+        await monitor.until(lambda: monitor.seen == ["plain"])
+        assert not await service.stop()
+        await monitor.until(lambda: len(monitor.messages) == 11)
+        answers = {message.correlation_id: message for message in monitor.messages[1:]}
+        assert answers.keys() == set(held)
+        assert {message["error_class"] for message in answers.values()} == {"Stopping"}
+
+    async def test_what_is_held_outlives_a_lost_connection(
+        self, world: World, delays: list[float]
+    ) -> None:
+        monitor = await world.monitor("ops")
+        service = await world.service(prefetch=2)
+        delays += [0.4, 0.3]
+        world.send("second", splay=1)
+        world.send("first", splay=1)
+        world.send("plain")
+        await monitor.until(lambda: monitor.seen == ["plain"])
+        world.broker.disconnect()
+        await reach(lambda: service.channel.state, service.watch, Phase.DISCONNECTED)
+        await world.is_ready(service)
+        await monitor.until(lambda: len(monitor.seen) == 3)
+        assert monitor.seen == ["plain", "first", "second"]
+
+    async def test_what_is_held_is_done_once_after_a_lost_channel(
+        self, world: World, delays: list[float]
+    ) -> None:
+        monitor = await world.monitor("ops")
+        await world.service(prefetch=2)
+        delays.append(0.2)
+        world.send("held", splay=1)
+        world.send("plain")
+        await monitor.until(lambda: monitor.seen == ["plain"])
+        world.broker.close_channels()
+        await monitor.until(lambda: "held" in monitor.seen)
+        world.send("last")
+        await monitor.until(lambda: "last" in monitor.seen)
+        assert monitor.seen == ["plain", "held", "last"]
