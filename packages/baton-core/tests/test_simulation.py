@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from baton import Collector, Configuration, Consumer, Extension, Message, Server, Service, State
+from baton import (
+    Collector,
+    Configuration,
+    Consumer,
+    Extension,
+    Message,
+    Monitor,
+    Server,
+    Service,
+    State,
+)
+from baton.command import Requester
 from baton.link import Phase
 from baton.simulation import (
     Character,
@@ -26,7 +38,8 @@ from baton.transports import (
     TransportListener,
     open_transport,
 )
-from baton.transports.memory import MemoryTransport, memory_broker
+from baton.transports.memory import MemoryPublisher, MemoryTransport, memory_broker
+from baton.where import parse
 
 ECHO = Extension("baton-echo", service=f"{__name__}:EchoService")
 NOTHING_SPECIAL = Mixture()
@@ -96,6 +109,54 @@ async def simulate(
         await simulation.stop(0)
 
 
+class Hearing(Monitor):
+    """Hears what servers say to everybody."""
+
+    extension = ECHO.name
+
+    def __init__(self, configuration: Configuration) -> None:
+        super().__init__(configuration)
+        self.said: Counter[tuple[str, str]] = Counter()
+        self.changed = asyncio.Event()
+
+    def process_message(self, message: Message) -> None:
+        self.said[message["fqdn"], message.type] += 1
+        self.changed.set()
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(20):
+            while self.said.total() < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@pytest.fixture
+async def hear(memory_url: str) -> AsyncIterator[Callable[[], Awaitable[Hearing]]]:
+    """Starts a monitor, and returns when it hears."""
+    monitors = []
+
+    async def hear() -> Hearing:
+        monitor = Hearing(Configuration(rabbit_url=memory_url))
+        monitors.append(monitor)
+        ready = asyncio.Event()
+        await monitor.start(lambda state: ready.set() if state.phase is Phase.READY else None)
+        await asyncio.wait_for(ready.wait(), 10)
+        return monitor
+
+    yield hear
+    for monitor in monitors:
+        await monitor.stop()
+
+
+def publish(configuration: Configuration, where: str = "", splay: float = 0.0) -> None:
+    """Send a command to all servers for which *where* holds."""
+    requester = Requester.of(configuration, ECHO)
+    conditions = [where] if where else []
+    publications = requester.command({"type": "echo"}, "*", where=conditions, splay=splay)
+    publisher = MemoryPublisher(memory_broker(configuration.endpoints[0].host))
+    assert publisher.publish(publications, 1) == [None]
+
+
 async def ask(configuration: Configuration, key: str, count: int) -> Counter[tuple[str, str]]:
     """What *count* servers said: who, and what type of output."""
     said: Counter[tuple[str, str]] = Counter()
@@ -115,6 +176,24 @@ def test_made_up_servers_have_names_environments_and_applications_of_their_own()
     assert len({server.fqdn for server in servers}) == 7
     assert [server.environment for server in servers[:3]] == ["production", "staging", "production"]
     assert len({server.app_names for server in servers}) > 2
+
+
+def test_made_up_servers_differ_in_their_facts() -> None:
+    servers = list(made_up_servers(200, ["production"]))
+    assert len({server.facts["ipaddress"] for server in servers}) == 200
+    assert all(server.facts["fqdn"] == server.fqdn for server in servers)
+    for condition in (
+        "platform=debian",
+        "platform_version<9.10",
+        "cpus>=8",
+        "memory>=16G",
+        "container",
+        "machine=aarch64",
+    ):
+        where = parse([condition])
+        assert 0 < sum(where.matches(server) for server in servers) < 200
+    again = made_up_servers(200, ["production"])
+    assert [server.facts for server in servers] == [server.facts for server in again]
 
 
 def test_a_mixture_has_exactly_the_shares_that_it_says() -> None:
@@ -149,6 +228,50 @@ async def test_servers_share_connections_and_have_each_a_queue(
     await simulate(60)
     assert len(opened) == 2
     assert len(memory_broker(memory_url.removeprefix("memory://")).queues) == 60
+
+
+async def test_only_those_that_are_meant_answer(
+    simulate: Callable[..., Awaitable[Simulation]], hear: Callable[[], Awaitable[Hearing]]
+) -> None:
+    simulation = await simulate(60)
+    monitor = await hear()
+    publish(simulation.configuration, where="platform=rocky")
+    publish(
+        simulation.configuration, where="fqdn=sim00001.*"
+    )  # whoever is not meant is done by now
+    rocky = {server.fqdn for server, _ in simulation.servers if server.facts["platform"] == "rocky"}
+    await monitor.until(len(rocky) + 1)
+    assert monitor.said == Counter([(fqdn, "echo") for fqdn in [*rocky, "sim00001.example.org"]])
+
+
+async def test_a_thousand_answer_within_their_splay(
+    simulate: Callable[..., Awaitable[Simulation]], hear: Callable[[], Awaitable[Hearing]]
+) -> None:
+    simulation = await simulate(1000)
+    monitor = await hear()
+    began = time.monotonic()
+    publish(simulation.configuration, splay=1)
+    await monitor.until(100)
+    tenth = time.monotonic() - began
+    await monitor.until(1000)
+    assert time.monotonic() - began > 2 * tenth  # they do not come all at once
+    assert set(monitor.said.values()) == {1}
+
+
+async def test_what_waits_for_its_splay_is_answered_at_the_end(
+    simulate: Callable[..., Awaitable[Simulation]],
+    hear: Callable[[], Awaitable[Hearing]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("baton.consumer_manager.draw", lambda splay: 3600.0 if splay else 0.0)
+    simulation = await simulate(10)
+    monitor = await hear()
+    publish(simulation.configuration, splay=3600)
+    publish(simulation.configuration, where="fqdn=sim00001.*")
+    await monitor.until(1)
+    assert not await simulation.stop()
+    await monitor.until(11)
+    assert Counter(kind for _, kind in monitor.said.elements()) == {"echo": 1, "error": 10}
 
 
 async def test_some_fail(simulate: Callable[..., Awaitable[Simulation]]) -> None:

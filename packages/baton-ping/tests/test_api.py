@@ -1,6 +1,8 @@
-"""The API: what pings."""
+"""The API: what pings, and asks for facts."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
@@ -29,6 +31,18 @@ def test_a_ping_is_answered(
     pong = monitor.next()
     assert pong.correlation_id == message_id
     assert dict(pong) == {"type": "pong", **web01.attributes}
+
+
+def test_facts_are_told(
+    api: PingAPI, baton_service: ServiceFactory, baton_monitor: MonitorFactory, web01: Server
+) -> None:
+    server = replace(web01, facts={"cpus": 8, "disks": {"sda": {"size": 100}}})
+    baton_service(PingService, server)
+    monitor = baton_monitor()
+    message_id = api.facts("web01.example.org")
+    told = monitor.next()
+    assert told.correlation_id == message_id
+    assert dict(told) == {"type": "facts", **server.attributes, "facts": server.facts}
 
 
 def test_nobody_is_there(api: PingAPI, baton_service: ServiceFactory, web01: Server) -> None:

@@ -1,4 +1,4 @@
-"""The consumer: what answers a ping."""
+"""The consumer: what answers a ping, and tells the facts."""
 
 from __future__ import annotations
 
@@ -50,6 +50,18 @@ async def test_a_pong_is_the_originals(consumer: PingConsumer, audit: Audit) -> 
     assert encode_body(pong) == (
         b'{"type":"pong","environment":"production","fqdn":"web01.example.org",'
         b'"app_names":["shop"]}'
+    )
+
+
+async def test_facts_are_told_with_who_it_is(audit: Audit) -> None:
+    server = Server("web01.example.org", "production", ("shop",), {"cpus": 8})
+    consumer = PingConsumer("web01.example.org", server)
+    consumer.add_observer(audit)
+    await consumer.process_message(Message({"type": "facts"}))
+    (facts,) = audit.heard
+    assert encode_body(facts) == (
+        b'{"type":"facts","environment":"production","fqdn":"web01.example.org",'
+        b'"app_names":["shop"],"facts":{"cpus":8}}'
     )
 
 

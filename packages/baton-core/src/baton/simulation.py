@@ -1,8 +1,8 @@
 """Simulation: servers that are made up, and answer as real ones do.
 
-Each has its own name, applications and queue, and runs the consumers of a real service. Many share
-a channel, so that a thousand fit into a process. A :class:`Character` makes one slow, failing or
-silent.
+Each has its own name, applications, facts and queue, and runs the consumers of a real service. Many
+share a channel, so that a thousand fit into a process. A :class:`Character` makes one slow, failing
+or silent.
 
 >>> [server.fqdn for server in made_up_servers(2, ["production"])]
 ['sim00001.example.org', 'sim00002.example.org']
@@ -41,6 +41,15 @@ _SHARED_BY: Final = 500
 """Servers that share a channel: more would wait for each other when they are declared."""
 
 _APPS: Final = (("shop",), ("shop", "blog"), ("orders",), ("mail",), ("search",), ("ci",))
+_PLATFORMS: Final = (
+    {"platform": "debian", "platform_family": "debian", "platform_version": "12"},
+    {"platform": "debian", "platform_family": "debian", "platform_version": "13"},
+    {"platform": "ubuntu", "platform_family": "debian", "platform_version": "24.04"},
+    {"platform": "rocky", "platform_family": "rhel", "platform_version": "9.4"},
+    {"platform": "rocky", "platform_family": "rhel", "platform_version": "9.10"},
+)
+_SIZES: Final = ((2, 4), (4, 8), (8, 16), (16, 64))
+"""CPUs, and GiB of memory."""
 _SLOW: Final = (0.5, 2.0)
 _ROUND: Final = 24
 _SILENT_FROM: Final = 2
@@ -91,10 +100,27 @@ class Mixture:
 def made_up_servers(
     count: int, environments: Sequence[str], prefix: str = "sim"
 ) -> Iterator[Server]:
-    """Servers in each of *environments* in turn, which run an application or two."""
+    """Servers in each of *environments* in turn, which run an application or two, and differ in
+    their facts. The same number has the same ones."""
     places = zip(cycle(environments), cycle(_APPS), strict=False)
     for number, (environment, apps) in enumerate(islice(places, count), start=1):
-        yield Server(f"{prefix}{number:05}.example.org", environment, apps)
+        name = f"{prefix}{number:05}"
+        yield Server(f"{name}.example.org", environment, apps, _facts(name, number))
+
+
+def _facts(name: str, number: int) -> dict[str, Any]:
+    cpus, memory = _SIZES[number // len(_PLATFORMS) % len(_SIZES)]
+    return {
+        "fqdn": f"{name}.example.org",
+        "hostname": name,
+        "ipaddress": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+        **_PLATFORMS[number % len(_PLATFORMS)],
+        "machine": "aarch64" if number % 7 == 0 else "x86_64",
+        "container": "docker" if number % 4 == 0 else None,
+        "cpus": cpus,
+        "memory": memory * 1024**3,
+        "simulated": True,
+    }
 
 
 class SimulatedConsumer(Consumer):

@@ -1,4 +1,4 @@
-"""The consumer: what answers a ping."""
+"""The consumer: what answers a ping, and tells the server's facts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from baton.message import Message
 
 
 class PingConsumer(Consumer):
-    """Answers ``ping`` with ``pong`` and who it is."""
+    """Answers ``ping`` with ``pong`` and who it is, and ``facts`` with all that is known of it."""
 
     @property
     def routing_key(self) -> str:
@@ -28,7 +28,11 @@ class PingConsumer(Consumer):
         return {"type": "pong", **self.server.attributes}
 
     async def process_message(self, message: Message) -> None:
-        """Answer a ping; raise UnknownMessageType for anything else."""
-        if message["type"] != "ping":
-            raise UnknownMessageType(message["type"])
-        self.notify(self.attributes)
+        """Answer a ping, or tell the facts; raise UnknownMessageType for anything else."""
+        match message["type"]:
+            case "ping":
+                self.notify(self.attributes)
+            case "facts":
+                self.notify({"type": "facts", "facts": dict(self.server.facts)})
+            case unknown:
+                raise UnknownMessageType(unknown)
