@@ -176,7 +176,8 @@ async def test_outputs_are_logged_errors_at_error_and_infos_at_info(
     caplog.set_level(logging.INFO, "baton.consumer_manager")
     b = bench(Scripted(script))
     await b.process(b.delivery({"type": "x"}))
-    levels = {record.levelname: record.getMessage() for record in caplog.records}
+    outputs = [record for record in caplog.records if record.name == "baton.consumer_manager"]
+    levels = {record.levelname: record.getMessage() for record in outputs}
     assert "an info message" in levels["INFO"]
     assert "an error message" in levels["ERROR"]
     assert [body["type"] for body in b.bodies] == ["info", "error"]
