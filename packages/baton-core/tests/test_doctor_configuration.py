@@ -163,14 +163,21 @@ def test_a_password_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_files_that_can_be_written(file: Path, tmp_path: Path) -> None:
     (tmp_path / "ping.log").touch()
     _, findings = read(
-        file, f"LOG_FILE: {tmp_path / 'ping.log'}\nPID_FILE: {tmp_path / 'ping.pid'}"
+        file,
+        f"LOG_FILE: {tmp_path / 'ping.log'}\nPID_FILE: {tmp_path / 'ping.pid'}\n"
+        f"AUDIT_FILE: {tmp_path / 'audit.log'}",
     )
     assert named(findings, "log file").status is Status.OK
+    assert named(findings, "audit file").status is Status.OK
     assert named(findings, "pid file").status is Status.OK
 
 
 def test_files_that_cannot_be_written(file: Path, tmp_path: Path) -> None:
-    _, findings = read(file, f"LOG_FILE: {tmp_path}\nPID_FILE: {tmp_path / 'no' / 'ping.pid'}")
+    _, findings = read(
+        file,
+        f"LOG_FILE: {tmp_path}\nPID_FILE: {tmp_path / 'no' / 'ping.pid'}\nAUDIT_FILE: {tmp_path}",
+    )
+    assert named(findings, "audit file").remedy == "set AUDIT_FILE to a file"
     log, pid = named(findings, "log file"), named(findings, "pid file")
     assert (log.status, pid.status) == (Status.FAILED, Status.FAILED)
     assert "it is a folder" in log.found

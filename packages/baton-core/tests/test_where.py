@@ -130,7 +130,8 @@ JOINED = (
         ("a\x1b", f'The condition "a\N{REPLACEMENT CHARACTER}" has no operator behind "a": {RULE}'),
         ("cpus=\udcff", 'The condition "cpus=\N{REPLACEMENT CHARACTER}" is not UTF-8'),
         ("x" * 1001, f'The condition "{LONG}" has 1,001 characters: at most 1,000 are allowed'),
-        (8, f"A condition is no text: {RULE}"),
+        (8, f"A condition is a text, and not all of these are: {RULE}"),
+        ({}, f"A condition is a text, and not all of these are: {RULE}"),
     ],
 )  # fmt: skip
 def test_no_condition(condition: Any, said: str) -> None:

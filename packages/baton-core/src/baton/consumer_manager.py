@@ -306,7 +306,7 @@ class ConsumerManager:
         reply_to = envelope.reply_to if is_reply_key(envelope.reply_to) else None
         command = Command(delivery, time.monotonic(), reply_to)
         if self._remembered.ran_before(delivery):
-            logger.debug("Delivered again, not run again: %s", envelope.message_id)
+            logger.debug("Delivered again, not run again: %r", envelope.message_id)
             self._acknowledge(delivery)
             return None
         try:
@@ -318,7 +318,7 @@ class ConsumerManager:
             self._refuse(command, error)
             return None
         if not is_meant:
-            logger.debug("For other servers: %s", envelope.message_id)
+            logger.debug("For other servers: %r", envelope.message_id)
             self._acknowledge(delivery)
             return None
         self._running.add(command)

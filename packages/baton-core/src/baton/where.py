@@ -17,6 +17,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,11 +78,18 @@ def parse(conditions: Sequence[str]) -> Where:
         raise InvalidFilter(
             f"A filter has {len(conditions):,} conditions: at most {MOST_CONDITIONS} are allowed"
         )
-    parsed = tuple(map(_condition, conditions))
+    if not all(isinstance(condition, str) for condition in conditions):
+        raise InvalidFilter(f"A condition is a text, and not all of these are: {_RULE}")
+    where = _parse(tuple(conditions))
     size = sum(len(condition.encode()) for condition in conditions)
     if size > MOST_BYTES:
         raise InvalidFilter(f"A filter has {size:,} bytes: at most {MOST_BYTES:,} are allowed")
-    return Where(parsed)
+    return where
+
+
+@lru_cache(maxsize=4)  # many servers may be in one process, and be asked the same
+def _parse(conditions: tuple[str, ...]) -> Where:
+    return Where(tuple(map(_condition, conditions)))
 
 
 def parse_header(value: object) -> Where:
@@ -176,8 +184,6 @@ class _Size:
 
 
 def _condition(text: str) -> Condition:
-    if not isinstance(text, str):
-        raise InvalidFilter(f"A condition is no text: {_RULE}")
     where = f'The condition "{printable(shorten(text))}"'
     if len(text) > LONGEST_CONDITION:
         raise InvalidFilter(

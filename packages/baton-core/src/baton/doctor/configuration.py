@@ -135,7 +135,7 @@ def _password(configuration: Configuration, check: Check) -> Finding:
 
 def _files(configuration: Configuration, owner: str | None) -> Iterator[Finding]:
     """Whether what a service writes can be written. What is not set is not checked."""
-    for key in ("log_file", "pid_file"):
+    for key in ("log_file", "audit_file", "pid_file"):
         file: Path | None = getattr(configuration, key)
         if file is None:
             continue
