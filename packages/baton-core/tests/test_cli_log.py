@@ -114,8 +114,9 @@ def test_json_of_an_output(entries: Any) -> None:
 
 def test_json_of_a_command_that_was_audited(entries: Any) -> None:
     told = {"id": "m1", "type": "ping", "outcome": "done"}
-    logger.info("audit", extra={"baton_audit": told})
-    assert entries()[0]["audit"] == told
+    logger.info("audit %s", told, extra={"baton_audit": told})
+    (entry,) = entries()
+    assert (entry["message"], entry["audit"]) == ("audit", told)
 
 
 def test_json_of_an_error(entries: Any) -> None:

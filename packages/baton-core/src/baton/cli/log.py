@@ -55,7 +55,7 @@ class JsonFormatter(logging.Formatter):
             entry["output"] = output
         audit = getattr(record, "baton_audit", None)
         if audit is not None:
-            entry["audit"] = audit
+            entry |= {"message": "audit", "audit": audit}  # which the text repeats
         if record.exc_info:
             entry["error"] = self.formatException(record.exc_info)
         try:
