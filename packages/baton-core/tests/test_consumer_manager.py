@@ -891,6 +891,16 @@ class TestSplay:
         assert len(b.acknowledged) == len(set(b.acknowledged)) == 4
         assert later in b.acknowledged
 
+    async def test_the_wait_is_no_time_in_the_handler(self, b: Bench) -> None:
+        held = b.delivery({"type": "x"}, envelope=commanded(splay=1))
+        b.manager.delivered([held])
+        await b.until(lambda: b.acknowledged)
+        (command,) = b.manager._running
+        command.started -= 1000
+        b.manager.stop_holding()
+        await asyncio.wait_for(b.manager.drain(), 5)
+        assert b.published[0].envelope.headers["baton-end"]["duration"] < 900_000_000
+
     async def test_too_many_are_refused(self, b: Bench, ran: list[str]) -> None:
         deliveries = [
             b.delivery({"type": "x"}, envelope=commanded(f"{n}", splay=1)) for n in range(1030)

@@ -349,6 +349,7 @@ class ConsumerManager:
 
     def _refuse(self, command: Command, error: Exception) -> None:
         """Answer *command*, which is not run, with *error*."""
+        command.started = time.monotonic()  # no time in the handler, whatever it has waited
         token = _current.set(command)
         try:
             self.consumer.notify_failure(error)
