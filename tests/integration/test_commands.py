@@ -214,6 +214,21 @@ async def test_what_is_held_outlives_a_lost_connection_and_is_done_once(
     assert len(again.deliveries) == 3
 
 
+async def test_what_is_held_is_lost_with_its_process(vhost: Vhost) -> None:
+    settings = {"BATON_FQDN": WEB01.fqdn}
+    async with requesting(vhost.configuration()) as requester:
+        with process("--url", vhost.url, **settings) as service:
+            await _once_it_listens(requester)
+            held = await requester.publish({"type": "ping"}, "*", splay=3600)
+            plain = await requester.publish({"type": "ping"}, "*")
+            await requester.until(lambda: requester.ends(plain))
+            service.signal(signal.SIGKILL)
+            service.wait()
+        with process("--url", vhost.url, **settings):
+            await _once_it_listens(requester)
+        assert requester.answers(held) == []
+
+
 # The audit
 
 

@@ -924,9 +924,9 @@ class TestSplay:
     async def test_its_splay_does_not_count_for_its_expiry(
         self, b: Bench, ran: list[str], delays: list[float]
     ) -> None:
-        delays.append(0.6)
-        envelope = Envelope("m", expires=1.0, headers={"baton-splay": 1000})
-        received = time.monotonic() - 0.5
+        delays.append(1.2)
+        envelope = Envelope("m", expires=3.0, headers={"baton-splay": 1000})
+        received = time.monotonic() - 2.0
         await b.process(b.delivery({"type": "x"}, envelope=envelope, received=received))
         assert ran == ["x"]
 
