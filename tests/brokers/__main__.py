@@ -3,15 +3,15 @@
 import signal
 import sys
 from contextlib import suppress
-from types import FrameType
 
 from brokers.errors import NoBroker
+from brokers.interrupt import interrupt_on_sigterm
 from brokers.provide import run_broker
 
 
 def main() -> None:
     """Run one until SIGINT or SIGTERM."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_on_sigterm()
     try:
         with run_broker() as broker:
             print(broker.url())
@@ -21,10 +21,6 @@ def main() -> None:
                 signal.pause()
     except NoBroker as error:
         sys.exit(str(error))
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

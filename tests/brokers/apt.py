@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from brokers.commands import run
@@ -23,19 +24,26 @@ def install(*packages: str, reason: str) -> None:
     if os.geteuid() != 0:
         raise Unavailable(f"{reason} needs {names}, and only root may install it")
     notice(f"{reason} needs {names}: installing from the system's package sources.")
-    try:
-        # A source that does not answer is no reason to give up: the lists may be new enough.
-        run(["apt-get", "update", "-q"], timeout=INSTALL_TIMEOUT, environment=_QUIET)
-    except CommandFailed as error:
-        notice(str(error))
+    _update()
     try:
         run(
             ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages],
             timeout=INSTALL_TIMEOUT,
             environment=_QUIET,
+            finish=True,
         )
     except CommandFailed as error:
         raise Unavailable(str(error)) from None
+
+
+@cache
+def _update() -> None:
+    """Bring apt's lists up to date, once for all that this process installs."""
+    try:
+        run(["apt-get", "update", "-q"], timeout=INSTALL_TIMEOUT, environment=_QUIET)
+    except CommandFailed as error:
+        # A source that does not answer is no reason to give up: the lists may be new enough.
+        notice(str(error))
 
 
 def mirrors(sources: Path = SOURCES) -> list[str]:

@@ -115,7 +115,11 @@ def start_daemon() -> Daemon | None:
     )
     daemon = Daemon(pid, born(pid) or "", socket)
     _record(socket).write_text(json.dumps(asdict(daemon)))
-    wait_until(lambda: speaks_http(socket) or not daemon.runs, START_TIMEOUT)
+    try:
+        wait_until(lambda: speaks_http(socket) or not daemon.runs, START_TIMEOUT)
+    except BaseException:
+        daemon._stop()  # nobody uses it yet, so nobody else would
+        raise
     if not speaks_http(socket):
         said = "\n".join(log.read_text(errors="replace").splitlines()[-LINES_TOLD:])
         daemon._stop()

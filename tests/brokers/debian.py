@@ -72,4 +72,4 @@ def _remove(folder: Path) -> None:
     mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
     for mount in sorted((each for each in mounts if each.startswith(f"{folder}/")), reverse=True):
         run(["umount", "--lazy", mount], timeout=30)
-    run(["rm", "-rf", "--one-file-system", str(folder)], timeout=300)
+    run(["rm", "-rf", "--one-file-system", str(folder)], timeout=300, finish=True)

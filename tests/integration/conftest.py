@@ -1,5 +1,9 @@
-"""A real RabbitMQ for every test below this folder, and a virtual host of its own for each."""
+"""A real RabbitMQ for every test below this folder, and a virtual host of its own for each.
 
+These tests run last. While the others run, what the RabbitMQ needs is prepared in the background.
+"""
+
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,19 +11,22 @@ from pathlib import Path
 import pytest
 import trustme
 
-from brokers import Broker, Identity, NoBroker, Vhost, fresh_vhost, run_broker
+from brokers import Broker, Identity, NoBroker, Vhost, fresh_vhost, preparing, run_broker
+from brokers.provide import AMQP_URL
 from integration.authority import identity
 
 BROKER = pytest.StashKey[Broker | NoBroker]()
 TLS_BROKER = pytest.StashKey[Broker | NoBroker]()
 AUTHORITY = pytest.StashKey[trustme.CA]()
+PREPARED = pytest.StashKey[bool]()
 FOLDER = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if FOLDER in item.path.parents:
+        if _is_ours(item):
             item.add_marker(pytest.mark.integration)
+    items.sort(key=_is_ours)  # which keeps the order within each part
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -27,9 +34,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Start the broker before the first test that needs it, outside of its timeout and its
     captured output."""
     config = item.config
-    if FOLDER in item.path.parents and BROKER not in config.stash:
+    if PREPARED not in config.stash:
+        config.stash[PREPARED] = True
+        if not _needs_container(item) and any(map(_needs_container, item.session.items)):
+            _cleanup(config).enter_context(preparing())
+    if _is_ours(item) and BROKER not in config.stash:
         config.stash[BROKER] = _start(config)
-    if "tls_rabbitmq" in getattr(item, "fixturenames", ()) and TLS_BROKER not in config.stash:
+    if _needs_tls(item) and TLS_BROKER not in config.stash:
         config.stash[AUTHORITY] = trustme.CA()
         config.stash[TLS_BROKER] = _start(config, identity(config.stash[AUTHORITY]))
     return (yield)
@@ -60,14 +71,30 @@ def vhost(rabbitmq: Broker, request: pytest.FixtureRequest) -> Iterator[Vhost]:
         yield vhost
 
 
+def _is_ours(item: pytest.Item) -> bool:
+    return FOLDER in item.path.parents
+
+
+def _needs_tls(item: pytest.Item) -> bool:
+    return "tls_rabbitmq" in getattr(item, "fixturenames", ())
+
+
+def _needs_container(item: pytest.Item) -> bool:
+    return _needs_tls(item) or (_is_ours(item) and not os.environ.get(AMQP_URL))
+
+
 def _start(config: pytest.Config, tls: Identity | None = None) -> Broker | NoBroker:
-    stack = ExitStack()
-    # After everything else: on Ctrl-C, fixtures are torn down later than tests.
-    config.add_cleanup(stack.close)
     try:
-        return stack.enter_context(run_broker(tls))
+        return _cleanup(config).enter_context(run_broker(tls))
     except NoBroker as error:
         return error
+
+
+def _cleanup(config: pytest.Config) -> ExitStack:
+    """What is left at the very end: on Ctrl-C, fixtures are torn down later than tests."""
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    return stack
 
 
 def _started(broker: Broker | NoBroker) -> Broker:
