@@ -61,6 +61,12 @@ def mirrors(sources: Path = SOURCES) -> list[str]:
     return list(found)
 
 
+def downloads() -> list[str]:
+    """What apt's configuration says here of downloads, a proxy for example, line by line."""
+    command = ["apt-config", "dump", "--format", '%F "%v";%n', "Acquire::http", "Acquire::https"]
+    return [line for line in run(command, timeout=30).splitlines() if not line.endswith('"";')]
+
+
 def _is_archive(uri: str) -> bool:
     return re.match(r"(https?|file)://.*/debian/?$", uri) is not None
 
