@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import quote
 
-from brokers.errors import NotReady, Unsupported
+from brokers.errors import Ended, NotReady, Unsupported
 from brokers.management import Management
+from brokers.notice import notice
 from brokers.ports import speaks_amqp
 from brokers.waiting import wait_until
 
@@ -48,11 +49,11 @@ class Broker:
         return Management(url, self.user, self.password)
 
     def wait_until_ready(self, timeout: float = READY_TIMEOUT) -> None:
-        """Return when it greets and its management API answers. Raises NotReady."""
+        """Return when it greets and its management API answers. Raises NotReady, and Ended."""
 
         def is_ready() -> bool:
             if reason := self._why_ended():
-                raise NotReady(reason)
+                raise Ended(reason)
             return speaks_amqp(self.host, self.port) and self.management.is_ready()
 
         if not wait_until(is_ready, timeout):
@@ -60,6 +61,19 @@ class Broker:
                 f"{self.host}:{self.port} does not greet, or its management API on port "
                 f"{self.management_port} does not answer, after {timeout:g} s"
             )
+
+    def settle(self) -> None:
+        """Wait until what was started is ready. Raises NotReady.
+
+        It is started once more if it ends: on a machine with much to do RabbitMQ may miss a
+        deadline of its own, and refuses to boot.
+        """
+        try:
+            self.wait_until_ready()
+        except Ended as error:
+            notice(f"The broker is started once more: {error}")
+            self._start()
+            self.wait_until_ready()
 
     # What may happen to a broker
 
@@ -88,7 +102,7 @@ class Broker:
         self._start()
         self._down = False
         self._watermark = None  # a restart forgets what rabbitmqctl set
-        self.wait_until_ready()
+        self.settle()
 
     def restart(self) -> None:
         """Shut it down in good order, start it again, and wait until it is ready."""

@@ -50,7 +50,7 @@ def container_broker(tls: Identity | None = None) -> Iterator[Broker]:
                 client=client,
             )
             try:
-                broker.wait_until_ready()
+                broker.settle()
             except NotReady as error:
                 raise Unavailable(f"the container did not get ready: {error}") from None
             yield broker

@@ -22,7 +22,11 @@ class NoBroker(Exception):
 
 
 class NotReady(Exception):
-    """A broker did not get ready in time, or ended while it was waited for."""
+    """A broker did not get ready in time."""
+
+
+class Ended(NotReady):
+    """A broker ended while it was waited for; the text says what it said."""
 
 
 class Unsupported(Exception):
