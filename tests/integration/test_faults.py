@@ -28,7 +28,7 @@ QUICK = {"pulse": 0.5, "deadline": 1.0, "reconnect_max": 0.3}
 
 
 async def test_a_deleted_output_exchange(vhost: Vhost) -> None:
-    configuration = vhost.configuration()
+    configuration = vhost.configuration(pulse=3)
     async with running(configuration):
         await asyncio.to_thread(vhost.delete_exchange, "baton_ping_out")
         assert await answers_within(configuration, 10) < 10
@@ -43,8 +43,8 @@ async def test_a_deleted_queue(vhost: Vhost) -> None:
 
 
 async def test_an_input_exchange_made_anew_by_somebody_else(vhost: Vhost) -> None:
-    """With the default settings: only the pulse can tell. The slowest test there is."""
-    configuration = vhost.configuration()
+    """Only the pulse can tell."""
+    configuration = vhost.configuration(pulse=3)
     async with running(configuration):
         await asyncio.to_thread(vhost.delete_exchange, "baton_ping_in")
         transport = open_transport(
@@ -53,7 +53,7 @@ async def test_an_input_exchange_made_anew_by_somebody_else(vhost: Vhost) -> Non
         await transport.open()
         await transport.declare(Topology([Exchange("baton_ping_in")]))
         await transport.close()
-        assert await answers_within(configuration, 25) < 25
+        assert await answers_within(configuration, 10) < 10
 
 
 async def test_closed_connections(vhost: Vhost) -> None:

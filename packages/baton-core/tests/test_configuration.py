@@ -89,6 +89,8 @@ def test_the_defaults() -> None:
     assert configuration.rabbit_user == "guest"
     assert configuration.read_password() == "guest"
     assert configuration.rabbit_heartbeat == 10
+    assert configuration.pulse == 15
+    assert configuration.deadline == 5
     assert configuration.environment is None
     assert configuration.app_names == ()
     assert not configuration.tls
