@@ -1,10 +1,11 @@
-"""The mirror that Debian's packages for the image come from, as apt's sources name it."""
+"""Where Debian's packages for the image come from, and how: as apt's own settings have it."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from brokers.apt import mirrors
+from brokers.apt import downloads, mirrors
 
 DEB822 = """\
 # A mirror in a comment is none.
@@ -58,3 +59,12 @@ def test_mirrors(file: str, text: str, found: list[str], tmp_path: Path) -> None
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / file).write_text(text)
     assert mirrors(tmp_path) == found
+
+
+def test_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = 'Acquire::http::Proxy "http://proxy.example:3142";'
+    program = tmp_path / "apt-config"
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' 'Acquire::http \"\";' '{proxy}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert downloads() == [proxy]
