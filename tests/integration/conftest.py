@@ -31,8 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Start the broker before the first test that needs it, outside of its timeout and its
-    captured output."""
+    """Prepare with the first test of all, and start the broker before the first that needs it:
+    outside of a test's timeout and its captured output."""
     config = item.config
     if PREPARED not in config.stash:
         config.stash[PREPARED] = True
