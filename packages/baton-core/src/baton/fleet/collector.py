@@ -12,7 +12,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from baton.command import Requester
@@ -28,7 +27,8 @@ from baton.errors import (
     Unroutable,
 )
 from baton.exchanges import output_exchange
-from baton.message import END_HEADER, END_TYPE, INSTANCE_HEADER, Message, new_id
+from baton.fleet.reply import Reply
+from baton.message import END_HEADER, INSTANCE_HEADER, Message, new_id
 from baton.server import Server
 from baton.transports import (
     Binding,
@@ -48,44 +48,6 @@ if TYPE_CHECKING:
     from baton.extension import Extension
 
 _PREFETCH: Final = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An output that answers a command.
-
-    ``elapsed`` is the time from the publish to its arrival, in seconds. ``end`` is what
-    ``baton-end`` says if the server has finished with it. ``original`` is an answer without a
-    correlation, as a Ruby Baton gives it: whose command it answers is not known.
-    """
-
-    message: Message
-    elapsed: float
-    instance: str
-    end: Mapping[str, Any] | None = None
-    original: bool = False
-
-    @property
-    def fqdn(self) -> str:
-        """The server's name, as it says."""
-        return str(self.message.get("fqdn", ""))
-
-    @property
-    def succeeded(self) -> bool | None:
-        """Whether the server has done it; None while it has not finished, or does not say."""
-        if self.message.type == "error":
-            return False
-        return None if self.end is None else self.outcome == "done"
-
-    @property
-    def outcome(self) -> str:
-        """``done``, ``failed`` or ``expired`` when the server has finished, else empty."""
-        return "" if self.end is None else str(self.end.get("outcome", ""))
-
-    @property
-    def is_output(self) -> bool:
-        """Whether this is something that the server said, not only the end of it."""
-        return self.message.type != END_TYPE
 
 
 class Collector(TransportListener):
