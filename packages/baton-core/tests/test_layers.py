@@ -32,8 +32,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("transports", "consumer", "worker", "lifecycle", "pid_file", "systemd", "watched"),
     ("audit", "outbox", "remembered", "link", "exchanges", "consumer_manager", "command"),
     ("channel", "health", "health_server", "runner"),
-    ("service", "monitor", "api"),
-    ("fleet", "simulation", "doctor"),
+    ("service", "monitor", "fleet"),
+    ("api", "simulation", "doctor"),
     ("cli", "testing"),
 )
 """Ground floor first. A package stands for its modules."""

@@ -45,10 +45,15 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "configure",
     # What runs it
     "Channel",
-    "Collector",
     "ConsumerManager",
-    "Reply",
     "State",
+    # What asks a fleet
+    "Collection",
+    "Collector",
+    "Expected",
+    "Reply",
+    "Request",
+    "Result",
     # What can go wrong
     "AlreadyRunning",
     "AuthenticationFailed",
@@ -65,6 +70,7 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "Locked",
     "MessageError",
     "MessageTooLarge",
+    "MonitorUnavailable",
     "NotFound",
     "NotPermitted",
     "OutboxFull",
@@ -82,16 +88,20 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
 _MODULES = {
     "API": "api",
     "Channel": "channel",
+    "Collection": "fleet",
     "Collector": "fleet",
     "Configuration": "configuration",
     "Consumer": "consumer",
     "ConsumerManager": "consumer_manager",
+    "Expected": "fleet",
     "Extension": "extension",
     "Message": "message",
     "Monitor": "monitor",
     "Observable": "observer",
     "Observer": "observer",
     "Reply": "fleet",
+    "Request": "fleet",
+    "Result": "fleet",
     "Server": "server",
     "Service": "service",
     "State": "link",
@@ -121,6 +131,7 @@ if TYPE_CHECKING:
         Locked,
         MessageError,
         MessageTooLarge,
+        MonitorUnavailable,
         NotFound,
         NotPermitted,
         OutboxFull,
@@ -134,7 +145,7 @@ if TYPE_CHECKING:
         Unroutable,
     )
     from baton.extension import Extension
-    from baton.fleet import Collector, Reply
+    from baton.fleet import Collection, Collector, Expected, Reply, Request, Result
     from baton.link import State
     from baton.message import Message
     from baton.monitor import Monitor

@@ -15,6 +15,7 @@
     ├── InstanceTaken                another process is this monitor instance
     ├── AlreadyRunning               another process holds the PID file
     ├── OutboxFull                   more outputs wait for the broker than may
+    ├── MonitorUnavailable           a monitor's JSON API does not answer as it should
     ├── PublishError                 a command was not, or perhaps not, published
     │   ├── Unroutable               no queue takes that key
     │   ├── PublishTimeout           the outcome is unknown
@@ -104,6 +105,10 @@ class AlreadyRunning(BatonError):
 
 class OutboxFull(BatonError):
     """More outputs wait to be confirmed by the broker than the outbox holds."""
+
+
+class MonitorUnavailable(BatonError):
+    """The JSON API of a monitor could not be reached, or does not answer as one does."""
 
 
 class PublishError(BatonError):

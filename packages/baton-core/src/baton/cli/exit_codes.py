@@ -14,6 +14,7 @@ from baton.errors import (
     BrokerError,
     ConfigurationError,
     MessageError,
+    MonitorUnavailable,
     PublishTimeout,
 )
 
@@ -41,7 +42,7 @@ def exit_code(error: BatonError) -> int:
     match error:
         case ConfigurationError() | MessageError():
             return WRONG_USE
-        case BrokerError() | PublishTimeout():
+        case BrokerError() | MonitorUnavailable() | PublishTimeout():
             return NO_BROKER
         case _:
             return NO

@@ -1,53 +1,60 @@
-"""Collecting replies: a command is published, and what is said to it arrives as it is said.
+"""The collector: a command is published, and what is said to it arrives as it is said.
 
 The requester's own queue is bound to the output exchange by a random key that it sends along, so
-neither monitors nor other requesters' replies pass through it.
+neither monitors nor other requesters' replies pass through it. What arrives is acknowledged when
+it is taken: the rest waits at the broker, however slow its reader.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from baton.command import Requester
 from baton.errors import (
-    AuthenticationFailed,
     BatonError,
     BrokerError,
     BrokerUnavailable,
-    CertificateRefused,
-    InvalidMessage,
     NotFound,
     PublishTimeout,
     Unroutable,
 )
 from baton.exchanges import output_exchange
-from baton.fleet.reply import Reply
-from baton.message import END_HEADER, INSTANCE_HEADER, Message, new_id
+from baton.fleet.pool import connect, disconnect
+from baton.fleet.reply import Reply, is_original, read_reply
+from baton.fleet.tally import Tally
+from baton.message import new_id
 from baton.server import Server
 from baton.transports import (
     Binding,
     Delivery,
+    Publication,
     Queue,
     Topology,
     Transport,
     TransportListener,
-    open_transport,
 )
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from baton.broker_url import Endpoint
     from baton.configuration import Configuration
     from baton.extension import Extension
 
-_PREFETCH: Final = 5000
+_PREFETCH: Final = 2000
+"""Replies that wait here at most."""
+_ACKNOWLEDGED: Final = 200
+"""Replies that are taken before they are acknowledged together."""
+_PUBLISHED: Final = 500
+"""Publications that are under way together: each is answered from when it was published."""
+_REMEMBERED: Final = 100_000
+"""Outputs by which one that is sent again is known; that happens soon, or not at all."""
 
 
 class Collector(TransportListener):
@@ -59,27 +66,36 @@ class Collector(TransportListener):
             await collector.send({"type": "ping"}, ["production"])
             async for reply in collector.replies(timeout=2):
                 print(reply.fqdn, reply.elapsed)
+
+    :class:`~baton.fleet.Collection` does more: it knows who is expected, and gives an account.
     """
 
     def __init__(self, configuration: Configuration, extension: Extension) -> None:
         self.message_id: str | None = None
         self.targets: tuple[str, ...] = ()
         self.unroutable: tuple[str, ...] = ()
+        self.tally = Tally()
+        self.sent_at: float | None = None
+        """By time.monotonic(), as all times here: when the first target was published to."""
+        self.confirmed_at = 0.0
+        """When the last target was confirmed."""
         self._configuration = configuration
         self._extension = extension
         self._requester = Requester.of(configuration, extension)
         self._exchange_out = output_exchange(configuration, extension).name
         self._reply_key = new_id()
         self._transport: Transport | None = None
-        self._sent_at = 0.0
-        self._replies: asyncio.Queue[Reply | BatonError] = asyncio.Queue()
-        self._seen: set[str] = set()
-        self._open_instances: set[str] = set()
-        self._finished: set[str] = set()
-        self._heard: set[str] = set()
+        self._listening = False
+        self._sending = False
+        self._published = 0
+        self._times: dict[str, float] = {}
+        self._inbox: deque[Delivery] = deque()
+        self._taken: list[Delivery] = []
+        self._arrived = asyncio.Event()
+        self._seen: dict[str, None] = {}
         self._unsettled: dict[int, str] = {}
         self._returned: list[str] = []
-        self._settled = asyncio.Event()
+        self._progress = asyncio.Event()
         self._failure: BatonError | None = None
 
     async def __aenter__(self) -> Self:
@@ -88,7 +104,8 @@ class Collector(TransportListener):
         Raises BrokerUnavailable if none can be reached, AuthenticationFailed if one refuses us,
         CertificateRefused only if each does for its certificate or ours.
         """
-        await self._connect()
+        name = f"{self._extension.name} requester"
+        self._transport = await connect(self._configuration, self, name)
         return self
 
     async def __aexit__(
@@ -97,42 +114,47 @@ class Collector(TransportListener):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._close()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await disconnect(transport, self._configuration.deadline)
 
-    async def send(
-        self, message: Mapping[str, Any], keys: Sequence[str], *, expires: float | None = None
-    ) -> None:
+    def command(
+        self, message: Mapping[str, Any], keys: Sequence[str], **options: Any
+    ) -> list[Publication]:
+        """What :meth:`send` would publish. Raises InvalidMessage as it does."""
+        return self._requester.command(message, keys, reply_to=self._reply_key, **options)
+
+    async def send(self, message: Mapping[str, Any], keys: Sequence[str], **options: Any) -> None:
         """Publish the command to *keys*.
 
+        *options* are those of a command: ``expires``. Called again, it sends to more targets under
+        the same ``message_id``: a server that two of them reach does it once.
+
         Returns when the broker has confirmed it; :attr:`unroutable` then names the keys that
-        nobody listens on. Raises Unroutable if that is all of them, PublishTimeout if the broker
-        does not confirm within the deadline, InvalidMessage for a wrong message or key, another
-        BrokerError for what the broker refuses. Called once.
+        nobody listens on. Raises Unroutable if that is all of *keys*, PublishTimeout if the broker
+        confirms nothing any more for as long as the deadline, InvalidMessage for a wrong message
+        or key, another BrokerError for what the broker refuses.
         """
-        publications = self._requester.command(
-            message, keys, reply_to=self._reply_key, expires=expires
-        )
-        self.message_id = publications[0].envelope.message_id
-        self.targets = tuple(publication.routing_key for publication in publications)
-        await self._listen()
-        self._unsettled = {each.number: each.routing_key for each in publications}
-        self._sent_at = time.perf_counter()
-        self._require_transport().publish(publications)
+        publications = self._numbered(self.command(message, keys, **options))
+        targets = [publication.routing_key for publication in publications]
+        self.targets += tuple(targets)
+        self._sending = True
         try:
-            async with asyncio.timeout(self._configuration.deadline):
-                await self._settled.wait()
-        except TimeoutError:
-            raise PublishTimeout(
-                "The broker did not confirm the command: it may still arrive, "
-                f"until it expires in {publications[0].envelope.expires:g} s"
-            ) from None
-        if isinstance(self._failure, NotFound):
-            raise self._nobody(self._requester.exchange)
-        if self._failure is not None:
-            raise self._failure
-        self.unroutable = tuple(self._returned)
-        if len(self.unroutable) == len(self.targets):
-            raise Unroutable(self.unroutable, self._requester.exchange)
+            if not self._listening:
+                await self._listen()
+            self.tally.ask(targets)
+            remaining = iter(publications)
+            while chunk := list(islice(remaining, _PUBLISHED)):
+                await self._publish(chunk)
+        finally:
+            self._sending = False
+        self.confirmed_at = time.monotonic()
+        nobody = self._returned
+        self._returned = []
+        self.unroutable += tuple(nobody)
+        self.tally.give_up(nobody)
+        if len(nobody) == len(targets):
+            raise Unroutable(nobody, self._requester.exchange)
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -140,9 +162,7 @@ class Collector(TransportListener):
 
         A server is known by the ``fqdn``, ``environment`` and ``app_names`` that it says.
         """
-        return tuple(
-            key for key in self.targets if key not in self._heard and key not in self.unroutable
-        )
+        return self.tally.silent
 
     @property
     def is_complete(self) -> bool:
@@ -150,8 +170,7 @@ class Collector(TransportListener):
 
         Only names of servers can: of an environment nobody knows how many are in it.
         """
-        targets = set(self.targets) - set(self.unroutable)
-        return not self._open_instances and targets <= self._finished and self._replies.empty()
+        return self.tally.targets_finished and not self._inbox
 
     async def replies(self, timeout: float) -> AsyncIterator[Reply]:
         """Yield each reply as it arrives, for *timeout* seconds after the publish.
@@ -159,31 +178,59 @@ class Collector(TransportListener):
         Ends earlier when it :attr:`is_complete`. Raises BrokerUnavailable if the connection is
         lost.
         """
-        deadline = self._sent_at + timeout
-        while not self.is_complete:
-            try:
-                async with asyncio.timeout(deadline - time.perf_counter()):
-                    reply = await self._replies.get()
-            except TimeoutError:
+        deadline = self.confirmed_at + timeout
+        while True:
+            while (reply := self.take()) is not None:
+                yield reply
+            if self.is_complete or not await self.wait(deadline):
                 return
-            if isinstance(reply, BatonError):
-                raise reply
-            yield reply
+
+    def take(self) -> Reply | None:
+        """The next reply that has arrived, None if there is none.
+
+        Raises BrokerUnavailable or another BrokerError if no more can come; what goes wrong while
+        the command is sent is raised there.
+        """
+        while self._inbox:
+            delivery = self._inbox.popleft()
+            self._taken.append(delivery)
+            if len(self._taken) >= _ACKNOWLEDGED or not self._inbox:
+                self._acknowledge()
+            reply = self._read(delivery)
+            if reply is not None:
+                return reply
+        if self._failure is not None and not self._sending:
+            raise self._failure
+        return None
+
+    async def wait(self, deadline: float | None = None) -> bool:
+        """Wait until something has arrived, or :meth:`wake` is called, and return True; or False
+        at *deadline*, by ``time.monotonic()``."""
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            return False
+        try:
+            async with asyncio.timeout(left):
+                await self._arrived.wait()
+        except TimeoutError:
+            return False
+        self._arrived.clear()
+        return True
+
+    def wake(self) -> None:
+        """End a :meth:`wait`: there is something to look at."""
+        self._arrived.set()
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
         """Part of the transport's listener: replies came."""
-        self._require_transport().acknowledge(deliveries)
-        for delivery in deliveries:
-            reply = self._reply(delivery)
-            if reply is not None:
-                self._replies.put_nowait(reply)
+        self._inbox.extend(deliveries)
+        self._arrived.set()
 
     def confirmed(self, numbers: Sequence[int]) -> None:
         """Part of the transport's listener: the command is with the broker."""
         for number in numbers:
             self._unsettled.pop(number, None)
-        if not self._unsettled:
-            self._settled.set()
+        self._progress.set()
 
     def refused(self, numbers: Sequence[int]) -> None:
         """Part of the transport's listener: the broker does not take the command."""
@@ -207,38 +254,6 @@ class Collector(TransportListener):
         """Part of the transport's listener: the connection has gone."""
         self._fail(error)
 
-    async def _connect(self) -> None:
-        endpoints = self._configuration.endpoints
-        failures: list[BrokerUnavailable] = []
-        for endpoint in random.sample(endpoints, len(endpoints)):
-            try:
-                await self._open(endpoint)
-            except CertificateRefused as error:
-                # Another host may have a better one, but it has the same users.
-                failures.append(error)
-            except AuthenticationFailed:
-                raise
-            except BrokerUnavailable as error:
-                failures.append(error)
-            except TimeoutError:
-                reason = f"{endpoint} (no answer in {self._configuration.deadline:g} s)"
-                failures.append(BrokerUnavailable(reason))
-            else:
-                return
-        if all(isinstance(failure, CertificateRefused) for failure in failures):
-            raise CertificateRefused(", ".join(map(str, failures)))
-        raise BrokerUnavailable(f"No broker could be reached: {', '.join(map(str, failures))}")
-
-    async def _open(self, endpoint: Endpoint) -> None:
-        name = f"{self._extension.name} requester"
-        self._transport = open_transport(self._configuration, endpoint, self, name)
-        try:
-            async with asyncio.timeout(self._configuration.deadline):
-                await self._transport.open()
-        except BaseException:
-            await self._close()
-            raise
-
     async def _listen(self) -> None:
         transport = self._require_transport()
         queue = Queue(
@@ -256,62 +271,91 @@ class Collector(TransportListener):
             raise self._nobody(self._exchange_out) from None
         except TimeoutError:
             raise BrokerUnavailable("The broker does not answer") from None
+        self._listening = True
+
+    async def _publish(self, publications: Sequence[Publication]) -> None:
+        """Publish, and wait until each is confirmed."""
+        now = time.monotonic()
+        if self.sent_at is None:
+            self.sent_at = now
+        for each in publications:
+            self._unsettled[each.number] = each.routing_key
+            self._times.setdefault(each.routing_key, now)
+        self._require_transport().publish(publications)
+        while self._unsettled and self._failure is None:
+            self._progress.clear()
+            try:
+                async with asyncio.timeout(self._configuration.deadline):
+                    await self._progress.wait()
+            except TimeoutError:
+                raise PublishTimeout(
+                    "The broker did not confirm the command: it may still arrive, "
+                    f"until it expires in {publications[0].envelope.expires:g} s"
+                ) from None
+        if isinstance(self._failure, NotFound):
+            raise self._nobody(self._requester.exchange)
+        if self._failure is not None:
+            raise self._failure
+
+    def _numbered(self, publications: Sequence[Publication]) -> list[Publication]:
+        """*publications* under the id of the first that were sent, with numbers of their own."""
+        envelope = publications[0].envelope
+        if self.message_id is None:
+            self.message_id = envelope.message_id
+        envelope = replace(envelope, message_id=self.message_id)
+        before, self._published = self._published, self._published + len(publications)
+        return [
+            replace(each, number=before + each.number, envelope=envelope) for each in publications
+        ]
 
     def _nobody(self, exchange: str) -> Unroutable:
+        self._failure = None
         self.unroutable = self.targets
+        self.tally.give_up(self.targets)
         return Unroutable(self.targets, exchange, missing=True)
-
-    async def _close(self) -> None:
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._configuration.deadline):
-                    await transport.close()
 
     def _require_transport(self) -> Transport:
         if self._transport is None:
             raise BrokerUnavailable("The collector is not connected")
         return self._transport
 
-    def _reply(self, delivery: Delivery) -> Reply | None:
+    def _acknowledge(self) -> None:
+        if self._transport is not None:
+            self._transport.acknowledge(self._taken)
+        self._taken = []
+
+    def _read(self, delivery: Delivery) -> Reply | None:
         """The reply that *delivery* is; None for what is another's, or was seen before."""
-        elapsed = time.perf_counter() - self._sent_at
         envelope = delivery.envelope
-        original = INSTANCE_HEADER not in envelope.headers and envelope.correlation_id is None
-        if not original and envelope.correlation_id != self.message_id:
+        if not is_original(delivery) and envelope.correlation_id != self.message_id:
             return None
         if envelope.message_id is not None:
             if envelope.message_id in self._seen:
                 return None
-            self._seen.add(envelope.message_id)
-        try:
-            message = Message.decode(delivery.body, envelope, delivery.routing_key)
-        except InvalidMessage:
+            self._seen[envelope.message_id] = None
+            if len(self._seen) > _REMEMBERED:
+                del self._seen[next(iter(self._seen))]
+        reply = read_reply(delivery)
+        if reply is None:
             return None
-        header = envelope.headers.get(END_HEADER)
-        end = header if isinstance(header, Mapping) else None
-        fqdn = str(message.get("fqdn", ""))
-        self._heard |= _keys(message)
-        instance = str(envelope.headers.get(INSTANCE_HEADER, f"original {fqdn}"))
-        if end is not None:
-            self._open_instances.discard(instance)
-            self._finished.add(fqdn)
-        elif not original:
-            self._open_instances.add(instance)
-        return Reply(message, elapsed, instance, end, original)
+        keys = _keys(reply)
+        sent_at = min((self._times[key] for key in keys if key in self._times), default=None)
+        reply = replace(reply, elapsed=delivery.received - (sent_at or self.sent_at or 0.0))
+        self.tally.add(reply, keys)
+        return reply
 
     def _fail(self, error: BatonError) -> None:
-        self._failure = error
-        self._settled.set()
-        self._replies.put_nowait(error)
+        if self._failure is None:
+            self._failure = error
+        self._progress.set()
+        self._arrived.set()
 
 
-def _keys(message: Message) -> set[str]:
-    """The targets that reach the server that said *message*."""
-    apps = message.get("app_names")
-    server = Server(
-        fqdn=str(message.get("fqdn", "")),
-        environment=str(message.get("environment", "")),
+def _keys(reply: Reply) -> tuple[str, ...]:
+    """The targets that reach the server that said it."""
+    apps = reply.message.get("app_names")
+    return Server(
+        fqdn=reply.fqdn,
+        environment=str(reply.message.get("environment", "")),
         app_names=tuple(map(str, apps)) if isinstance(apps, list) else (),
-    )
-    return set(server.routing_keys)
+    ).routing_keys

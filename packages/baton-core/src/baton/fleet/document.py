@@ -6,10 +6,11 @@ the run are in seconds, those of a reply in milliseconds; names are as the serve
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from baton.fleet.result import Duplicate, Failure, Latency, Result
 from baton.text import printable, shorten
@@ -28,7 +29,7 @@ _LATENCY: Final = {
     "p99": "p99",
     "max": "maximum",
 }
-"""The fields of a latency, each with that of the value, in its order."""
+"""The fields of a latency, each with that of the value."""
 
 
 def to_document(result: Result, replies: Iterable[Reply] | None = None) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def from_document(document: object) -> Result:
     Fields that it does not know are passed over. Raises ValueError, which names the field, for
     one that is not there or is wrong.
     """
-    fields = _Fields(document)
+    fields = Fields(document)
     if (schema := fields.number("schema")) != SCHEMA:
         raise ValueError(f'"schema" is {schema:g}: this version of Baton reads {SCHEMA}')
     missing = fields.inner("missing")
@@ -133,6 +134,20 @@ def from_document(document: object) -> Result:
     )
 
 
+def parse_json(content: bytes) -> Any:
+    """What *content* says in JSON. Raises ValueError for what is none, or not UTF-8."""
+    try:
+        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is not UTF-8") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
 def to_ms(seconds: float) -> float:
     """Milliseconds, with three decimals."""
     return round(seconds * 1000, 3)
@@ -165,13 +180,14 @@ def _latency(latency: Latency) -> dict[str, Any]:
     return {"count": latency.count, **times}
 
 
-def _read_latency(fields: _Fields) -> Latency:
-    times = (fields.number(name) / 1000 for name in _LATENCY)
-    return Latency(fields.count("count"), *times)
+def _read_latency(fields: Fields) -> Latency:
+    times: dict[str, Any] = {field: fields.number(name) / 1000 for name, field in _LATENCY.items()}
+    return Latency(count=fields.count("count"), **times)
 
 
-class _Fields:
-    """The fields of a document that somebody else may have written."""
+class Fields:
+    """The fields of a document that somebody else may have written; what is wrong with one is a
+    ValueError that names it."""
 
     def __init__(self, document: object, path: str = "") -> None:
         if not isinstance(document, Mapping):
@@ -179,24 +195,33 @@ class _Fields:
         self._document = document
         self._path = path
 
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The whole of it."""
+        return self._document
+
     def value(self, name: str) -> Any:
+        """What stands there."""
         if name not in self._document:
             raise ValueError(f'"{self._named(name)}" is not there')
         return self._document[name]
 
     def text(self, name: str) -> str:
+        """A string."""
         value = self.value(name)
         if not isinstance(value, str):
             raise self._wrong(name, "a string")
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings."""
         values = self.value(name)
         if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
             raise self._wrong(name, "a list of strings")
         return tuple(values)
 
     def number(self, name: str) -> float:
+        """A number that is not negative."""
         value = self.value(name)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self._wrong(name, "a number")
@@ -205,25 +230,29 @@ class _Fields:
         return value
 
     def count(self, name: str) -> int:
+        """A whole number."""
         value = self.number(name)
         if not isinstance(value, int):
             raise self._wrong(name, "a whole number")
         return value
 
     def flag(self, name: str) -> bool:
+        """True or false."""
         value = self.value(name)
         if not isinstance(value, bool):
             raise self._wrong(name, "true or false")
         return value
 
-    def inner(self, name: str) -> _Fields:
-        return _Fields(self.value(name), self._named(name))
+    def inner(self, name: str) -> Fields:
+        """The fields of an object."""
+        return Fields(self.value(name), self._named(name))
 
-    def objects(self, name: str) -> list[_Fields]:
+    def objects(self, name: str) -> list[Fields]:
+        """A list of objects."""
         values = self.value(name)
         if not isinstance(values, list):
             raise self._wrong(name, "a list")
-        return [_Fields(each, self._named(name)) for each in values]
+        return [Fields(each, self._named(name)) for each in values]
 
     def _named(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path else name

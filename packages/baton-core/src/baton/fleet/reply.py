@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from baton.message import END_TYPE
+from baton.errors import InvalidMessage
+from baton.message import END_HEADER, END_TYPE, INSTANCE_HEADER, Message
+from baton.names import LONGEST_FQDN
+from baton.text import printable, shorten
 
 if TYPE_CHECKING:
-    from baton.message import Message
+    from baton.transports import Delivery
+
+_LONGEST_INSTANCE: Final = LONGEST_FQDN + len("original ")
+_LONGEST_OUTCOME: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,8 @@ class Reply:
 
     @property
     def fqdn(self) -> str:
-        """The server's name, as it says."""
-        return str(self.message.get("fqdn", ""))
+        """The server's name, as it says, made fit to be shown; empty if it says none."""
+        return _fqdn(self.message, self.end)
 
     @property
     def succeeded(self) -> bool | None:
@@ -42,9 +48,41 @@ class Reply:
     @property
     def outcome(self) -> str:
         """``done``, ``failed`` or ``expired`` when the server has finished, else empty."""
-        return "" if self.end is None else str(self.end.get("outcome", ""))
+        if self.end is None:
+            return ""
+        return shorten(printable(str(self.end.get("outcome", ""))), _LONGEST_OUTCOME)
 
     @property
     def is_output(self) -> bool:
         """Whether this is something that the server said, not only the end of it."""
         return self.message.type != END_TYPE
+
+
+def read_reply(delivery: Delivery, elapsed: float = 0.0) -> Reply | None:
+    """The reply that *delivery* is, whoever sent it; None for what is none."""
+    envelope = delivery.envelope
+    try:
+        message = Message.decode(delivery.body, envelope, delivery.routing_key)
+    except InvalidMessage:
+        return None
+    header = envelope.headers.get(END_HEADER)
+    end = header if isinstance(header, Mapping) else None
+    if end is None and message.type == END_TYPE:
+        return None  # the end of it, without what tells how it ended
+    instance = envelope.headers.get(INSTANCE_HEADER)
+    name = f"original {_fqdn(message, end)}" if instance is None else printable(str(instance))
+    return Reply(message, elapsed, shorten(name, _LONGEST_INSTANCE), end, is_original(delivery))
+
+
+def is_original(delivery: Delivery) -> bool:
+    """Whether a Ruby Baton may have said it: it says neither who it is nor what it answers."""
+    envelope = delivery.envelope
+    return INSTANCE_HEADER not in envelope.headers and envelope.correlation_id is None
+
+
+def _fqdn(message: Message, end: Mapping[str, Any] | None) -> str:
+    for fields in (message, end or {}):
+        name = fields.get("fqdn")
+        if isinstance(name, str) and name:
+            return shorten(printable(name), LONGEST_FQDN)
+    return ""

@@ -55,10 +55,11 @@ class Result:
     said). ``missing`` names those that are expected and have not finished; ``missing_count`` counts
     them, also where only a number was expected. ``unexpected`` are those that answered and are not
     expected. ``late`` have answered after the deadline, as a monitor tells; they are not missing.
-    ``silent`` are targets on which somebody listens, and from which nothing came; ``unroutable``
-    those on which nobody does. ``not_asked`` are known servers of groups that were not asked any
-    more. ``originals`` are Ruby servers. ``interrupted`` tells that it was ended before its time,
-    ``complete`` that it ended because all that was expected had come.
+    ``silent`` are targets on which somebody listens, and from which nothing came, other than those
+    that are missing; ``unroutable`` are those on which nobody does. ``not_asked`` are known servers
+    of groups that were not asked any more; they are not missing. ``originals`` are Ruby servers.
+    ``interrupted`` tells that it was ended before its time, ``complete`` that it ended because all
+    that was expected had come.
     """
 
     message_id: str
@@ -90,7 +91,7 @@ class Result:
     def succeeded(self) -> bool:
         """Whether everybody who should have done it has: nobody is missing, silent, not asked or
         unroutable, nothing failed, and somebody answered."""
-        return bool(self.answered or self.originals) and not (
+        return bool(self.answered or self.originals or self.late) and not (
             self.missing_count
             or self.errors
             or self.silent

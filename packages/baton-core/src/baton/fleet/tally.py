@@ -1,0 +1,171 @@
+"""The tally: who has said what, kept while replies stream by and are forgotten.
+
+Of a server it keeps its name, its instance and one time; of one that failed the reason, cut.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from baton.fleet.latency import latency_of
+from baton.fleet.reply import Reply
+from baton.fleet.result import Duplicate, Failure, Latency
+from baton.text import ECHO_LIMIT, printable, shorten
+
+_FAILURES: Final = ("failed", "expired")
+
+
+@dataclass(slots=True)
+class _Fault:
+    """Why an instance has not done it, as far as it has said."""
+
+    outcome: str = "failed"
+    error_class: str = ""
+    error_message: str = ""
+
+
+class Tally:
+    """Counts replies, each given once to :meth:`add`.
+
+    ``waiting`` are names that have to finish: its owner adds to it, and those who finish leave it.
+    ``finished`` has the names of servers that have, ``originals`` those of Ruby servers, who have
+    no way to say so.
+    """
+
+    def __init__(self) -> None:
+        self.replies = 0
+        self.slowest = 0.0
+        self.finished: set[str] = set()
+        self.originals: set[str] = set()
+        self.waiting: set[str] = set()
+        self._targets: set[str] = set()
+        self._unheard: dict[str, None] = {}
+        self._unfinished: set[str] = set()
+        self._placeless = False
+        self._instances: dict[str, str] = {}
+        self._open: set[str] = set()
+        self._nameless: set[str] = set()
+        self._faults: dict[str, _Fault] = {}
+        self._times = array("d")
+
+    def ask(self, targets: Iterable[str]) -> None:
+        """The command goes to *targets*."""
+        for target in targets:
+            self._targets.add(target)
+            self._unheard[target] = None
+            if target not in self.finished:
+                self._unfinished.add(target)
+
+    def give_up(self, targets: Collection[str]) -> None:
+        """Nobody listens on *targets*: nothing comes from them."""
+        for target in targets:
+            self._unheard.pop(target, None)
+        self._unfinished.difference_update(targets)
+        self.waiting.difference_update(targets)
+
+    def add(self, reply: Reply, keys: Collection[str]) -> None:
+        """*reply* came from a server that *keys* reach."""
+        instance = reply.instance
+        name = reply.fqdn or self._instances.get(instance, "")
+        self.replies += reply.is_output
+        self._hear(reply, keys)
+        if instance not in self._instances:
+            self._times.append(reply.elapsed)
+            self.slowest = max(self.slowest, reply.elapsed)
+        if name or instance not in self._instances:
+            self._instances[instance] = name
+        if name and instance in self._nameless:
+            self._nameless.discard(instance)
+            self._finish(name)
+        self._blame(reply)
+        if reply.original:
+            self.originals |= {name} - {""}
+            self.waiting.discard(name)
+        elif reply.end is None:
+            self._open.add(instance)
+        else:
+            self._open.discard(instance)
+            if name:
+                self._finish(name)
+            else:
+                self._nameless.add(instance)
+
+    @property
+    def answered(self) -> int:
+        """How many servers have finished: by name, or by instance where they say none."""
+        return len(self.finished) + len(self._nameless)
+
+    @property
+    def targets_finished(self) -> bool:
+        """Whether each target is a server that has finished, and nobody else is at it."""
+        return not self._unfinished and not self._open
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The targets that somebody listens on, and from which nothing came, as far as servers
+        say where they are."""
+        return () if self._placeless else tuple(self._unheard)
+
+    def is_busy(self, names: Collection[str]) -> bool:
+        """Whether a service of one of *names*, or without a name, has begun and not finished."""
+        found = (self._instances.get(instance, "") for instance in self._open)
+        return any(not name or name in names for name in found)
+
+    def has_finished(self, name: str) -> bool:
+        """Whether the server of that *name* has, or is a Ruby server that has answered."""
+        return name in self.finished or name in self.originals
+
+    def names(self) -> set[str]:
+        """The names of all that have said something."""
+        return {name for name in self._instances.values() if name}
+
+    def duplicates(self) -> tuple[Duplicate, ...]:
+        """The names that several instances answer by."""
+        counts = Counter(filter(None, self._instances.values()))
+        return tuple(Duplicate(name, count) for name, count in sorted(counts.items()) if count > 1)
+
+    def failures(self) -> tuple[Failure, ...]:
+        """Who has not done it, each server once, in the order in which they said so."""
+        found: dict[str, Failure] = {}
+        for instance, fault in self._faults.items():
+            name = self._instances[instance]
+            failure = Failure(name, fault.outcome, fault.error_class, fault.error_message)
+            found.setdefault(name or f"\0{instance}", failure)
+        return tuple(found.values())
+
+    def failed_names(self) -> set[str]:
+        """The names of those that have not done it, or their instances where they say none."""
+        return {self._instances[instance] or instance for instance in self._faults}
+
+    def latency(self) -> Latency | None:
+        """How fast the first reply of each server came; None if none did."""
+        return latency_of(self._times)
+
+    def _hear(self, reply: Reply, keys: Collection[str]) -> None:
+        for key in keys:
+            self._unheard.pop(key, None)
+        if "environment" not in reply.message and self._targets.isdisjoint(keys):
+            self._placeless = True  # it does not say where it is: it may be in any of them
+
+    def _blame(self, reply: Reply) -> None:
+        if reply.succeeded is not False:
+            return
+        fault = self._faults.setdefault(reply.instance, _Fault())
+        if reply.outcome in _FAILURES:
+            fault.outcome = reply.outcome
+        if reply.message.type == "error" and not (fault.error_class or fault.error_message):
+            fault.error_class = _said(reply, "error_class")
+            fault.error_message = _said(reply, "error_message")
+
+    def _finish(self, name: str) -> None:
+        self.finished.add(name)
+        self.waiting.discard(name)
+        self._unfinished.discard(name)
+
+
+def _said(reply: Reply, field: str) -> str:
+    return shorten(printable(str(reply.message.get(field, ""))), ECHO_LIMIT)
