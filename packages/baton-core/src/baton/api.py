@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from baton.command import Requester
 from baton.configuration import Configuration
@@ -13,6 +13,8 @@ from baton.transports import Publication, open_publisher
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from baton.fleet import Answers, Collection, Options
 
 
 class API:
@@ -94,6 +96,30 @@ class API:
             raise PublishFailed(ids, errors)
         return ids
 
+    def collect(
+        self, message: Mapping[str, Any], keys: str | Sequence[str], **options: Unpack[Options]
+    ) -> Answers:
+        """Publish one command, and give what is said to it: an iterable of replies, with a
+        ``result``. It has a connection of its own, made when it is iterated.
+
+        *options* are those of a :class:`~baton.Request`: ``expected``, ``where``, ``splay``,
+        ``timeout``, ``expires``, ``limit``, ``batches``. Raises InvalidMessage for one that is not
+        allowed; iterating it raises what a :class:`~baton.Collection` does.
+        """
+        from baton.fleet import Answers, Request  # noqa: PLC0415  (whoever publishes pays nothing)
+
+        request = Request(message=message, targets=_targets(keys), **options)
+        return Answers(self.configuration, find_extension(self.extension), request)
+
+    def collection(
+        self, message: Mapping[str, Any], keys: str | Sequence[str], **options: Unpack[Options]
+    ) -> Collection:
+        """What :meth:`collect` does, for programs with an event loop."""
+        from baton.fleet import Collection, Request  # noqa: PLC0415
+
+        request = Request(message=message, targets=_targets(keys), **options)
+        return Collection(self.configuration, find_extension(self.extension), request)
+
     def close(self) -> None:
         """Disconnect. May be called again."""
         self._publisher.close()
@@ -116,6 +142,10 @@ class API:
         deadline = self.configuration.deadline if timeout is None else timeout
         outcomes = iter(self._publisher.publish(flat, deadline) if flat else ())
         return [_merge(group, [next(outcomes) for _ in group]) for group in groups]
+
+
+def _targets(keys: str | Sequence[str]) -> tuple[str, ...]:
+    return (keys,) if isinstance(keys, str) else tuple(keys)
 
 
 def _merge(group: list[Publication], outcomes: list[Exception | None]) -> str | Exception:

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypedDict, TypeGuard
 
 from baton.errors import InvalidMessage
 from baton.names import LONGEST_FQDN, check_name
@@ -113,6 +113,18 @@ class Expected:
     def count(self) -> int:
         """How many servers have to answer."""
         return self.number
+
+
+class Options(TypedDict, total=False):
+    """The fields of a :class:`Request` that are optional, as keywords."""
+
+    expected: Expected | None
+    where: tuple[str, ...]
+    splay: float
+    timeout: float | None
+    expires: float | None
+    limit: Amount | None
+    batches: Batches | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
