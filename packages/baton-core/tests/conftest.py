@@ -11,10 +11,17 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
+from baton import Collector, Configuration, Consumer, Message, Server, Service
 from baton.configuration import configure
+from baton.extension import Extension
+from baton.fleet import Collection, Request
+from baton.message import Envelope
+from baton.transports import Publication
+from baton.transports.memory import MemoryBroker, memory_broker
 
 
 @pytest.fixture(autouse=True)
@@ -126,3 +133,98 @@ async def listen() -> AsyncIterator[Callable[..., Awaitable[int]]]:
     await asyncio.gather(*tasks, return_exceptions=True)
     for server in servers:
         await server.wait_closed()
+
+
+EXTENSION: Final = Extension("baton-greet")
+
+
+class Greeter(Consumer):
+    """Answers twice."""
+
+    @property
+    def routing_keys(self) -> tuple[str, ...]:
+        return self.server.routing_keys
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return self.server.attributes
+
+    async def process_message(self, message: Message) -> None:
+        if message.type == "fail":
+            raise ValueError("no")
+        if message.type == "greet":
+            self.notify_info("about to greet")
+            self.notify_success("hello")
+
+
+class GreetService(Service):
+    extension = EXTENSION.name
+
+    def setup_consumers(self) -> None:
+        self.add_consumer(Greeter("greeter", self.server))
+
+
+class Fleet:
+    """Services in this process, on a broker of their own."""
+
+    extension = EXTENSION
+
+    def __init__(self) -> None:
+        self.name = secrets.token_hex(4)
+        self.broker: MemoryBroker = memory_broker(self.name)
+        self.services: list[Service] = []
+
+    def configuration(self, **settings: Any) -> Configuration:
+        return Configuration(rabbit_url=f"memory://{self.name}", **{"deadline": 2, **settings})
+
+    async def add(self, *names: str, environment: str = "production", **settings: Any) -> None:
+        """Start a service for each of *names*."""
+        for name in names:
+            service = GreetService(self.configuration(**settings), Server(name, environment))
+            await service.start()
+            await until_ready(service)
+            self.services.append(service)
+
+    def deafen(self, name: str) -> None:
+        """The service of that *name* listens, and does nothing any more."""
+        (service,) = [each for each in self.services if each.server.fqdn == name]
+        service.channel.managers[0].stop()
+
+    def collector(self, **settings: Any) -> Collector:
+        return Collector(self.configuration(**settings), self.extension)
+
+    def collection(
+        self, targets: str | tuple[str, ...] = "production", kind: str = "greet", **options: Any
+    ) -> Collection:
+        """A collection of what is said to a message of that *kind*; ``runs`` and ``interop`` are
+        no options of the request."""
+        runs = options.pop("runs", None)
+        settings = {name: options.pop(name) for name in ("interop", "deadline") if name in options}
+        keys = (targets,) if isinstance(targets, str) else targets
+        request = Request(message={"type": kind}, targets=keys, **options)
+        return Collection(self.configuration(**settings), self.extension, request, runs=runs)
+
+    def say(self, key: str, body: bytes, envelope: Envelope) -> None:
+        """Say something on the output exchange, as anybody can."""
+        exchange = self.extension.exchange_out
+        self.broker.publish(Publication(1, exchange, key, body, envelope))
+
+    def reply_key(self) -> str:
+        """The key of the one requester there is."""
+        (key,) = [key for _, key, queue in self.broker.bindings if "requester" in queue]
+        return key
+
+
+@pytest.fixture
+async def fleet() -> AsyncIterator[Fleet]:
+    """Servers to which services are added, and which are stopped in the end."""
+    fleet = Fleet()
+    yield fleet
+    for service in fleet.services:
+        await service.stop(1)
+
+
+async def until_ready(service: Service) -> None:
+    ready = asyncio.Event()
+    service.watch(lambda state: ready.set() if state.phase == "ready" else None)
+    await asyncio.wait_for(ready.wait(), 5)

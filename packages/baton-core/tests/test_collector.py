@@ -3,83 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator
-from typing import Any
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from baton import Collector, Configuration, Consumer, Message, Reply, Server, Service
+from baton import Collector, Reply
 from baton.errors import (
     BrokerUnavailable,
     InvalidMessage,
     PublishTimeout,
     Unroutable,
 )
-from baton.extension import Extension
+from baton.fleet import collector as collector_module
+from baton.fleet import pool
 from baton.message import Envelope
 from baton.transports import Publication
-from baton.transports.memory import MemoryBroker, memory_broker
+from baton.transports.memory import MemoryTransport
 
-EXTENSION = Extension("baton-greet")
-
-
-class Greeter(Consumer):
-    @property
-    def routing_keys(self) -> tuple[str, ...]:
-        return self.server.routing_keys
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        return self.server.attributes
-
-    async def process_message(self, message: Message) -> None:
-        if message.type == "fail":
-            raise ValueError("no")
-        if message.type == "greet":
-            self.notify_info("about to greet")
-            self.notify_success("hello")
-
-
-class GreetService(Service):
-    extension = EXTENSION.name
-
-    def setup_consumers(self) -> None:
-        self.add_consumer(Greeter("greeter", self.server))
-
-
-class Fleet:
-    def __init__(self) -> None:
-        self.name = secrets.token_hex(4)
-        self.broker: MemoryBroker = memory_broker(self.name)
-        self.services: list[Service] = []
-
-    def configuration(self, **settings: Any) -> Configuration:
-        return Configuration(rabbit_url=f"memory://{self.name}", **{"deadline": 2, **settings})
-
-    async def add(self, *names: str) -> None:
-        for name in names:
-            service = GreetService(self.configuration(), Server(name, "production"))
-            await service.start()
-            await until_ready(service)
-            self.services.append(service)
-
-    def collector(self, **settings: Any) -> Collector:
-        return Collector(self.configuration(**settings), EXTENSION)
-
-
-@pytest.fixture
-async def fleet() -> AsyncIterator[Fleet]:
-    fleet = Fleet()
-    yield fleet
-    for service in fleet.services:
-        await service.stop(1)
-
-
-async def until_ready(service: Service) -> None:
-    ready = asyncio.Event()
-    service.watch(lambda state: ready.set() if state.phase == "ready" else None)
-    await asyncio.wait_for(ready.wait(), 5)
+if TYPE_CHECKING:
+    from conftest import Fleet
 
 
 async def collect(collector: Collector, timeout: float = 5) -> list[Reply]:
@@ -219,22 +163,14 @@ async def test_its_queue_goes_with_it(fleet: Fleet) -> None:
     assert not [q for q in fleet.broker.queues if "requester" in q.name]
 
 
-def say(fleet: Fleet, key: str, body: bytes, envelope: Envelope) -> None:
-    fleet.broker.publish(Publication(1, EXTENSION.exchange_out, key, body, envelope))
-
-
 async def test_with_interop_a_ruby_server_is_an_original(fleet: Fleet) -> None:
-    fleet.services.append(
-        GreetService(fleet.configuration(interop=True), Server("a", "production"))
-    )
-    await fleet.services[0].start()
-    await until_ready(fleet.services[0])
+    await fleet.add("a", interop=True)
     async with fleet.collector(interop=True) as collector:
         await collector.send({"type": "greet"}, ["production"])
         pong = b'{"type":"pong","environment":"production","fqdn":"ruby","app_names":[]}'
-        say(fleet, "", pong, Envelope(content_type="application/octet-stream"))
-        say(fleet, "", pong, Envelope(correlation_id="of another's command"))
-        say(fleet, "", b"not json", Envelope())
+        fleet.say("", pong, Envelope(content_type="application/octet-stream"))
+        fleet.say("", pong, Envelope(correlation_id="of another's command"))
+        fleet.say("", b"not json", Envelope())
         replies = await collect(collector, timeout=0.3)
     originals = [reply for reply in replies if reply.original]
     assert [reply.fqdn for reply in originals] == ["ruby"]
@@ -249,7 +185,7 @@ async def test_an_output_that_was_sent_again_is_one_reply(fleet: Fleet) -> None:
         (key,) = [key for _, key, queue in fleet.broker.bindings if "requester" in queue]
         envelope = Envelope(message_id="same", correlation_id=collector.message_id)
         for _ in range(2):
-            say(fleet, key, b'{"type":"pong","fqdn":"b"}', envelope)
+            fleet.say(key, b'{"type":"pong","fqdn":"b"}', envelope)
         replies = await collect(collector, timeout=0.3)
     assert len([reply for reply in replies if reply.fqdn == "b"]) == 1
 
@@ -262,11 +198,8 @@ async def test_is_not_connected_outside_of_its_context(fleet: Fleet) -> None:
 
 async def test_names_the_targets_that_are_listened_on_and_silent(fleet: Fleet) -> None:
     await fleet.add("a")
-    deaf = GreetService(fleet.configuration(), Server("b", "staging"))
-    await deaf.start()
-    fleet.services.append(deaf)
-    await until_ready(deaf)
-    deaf.channel.managers[0].stop()  # it listens, and does nothing any more
+    await fleet.add("b", environment="staging")
+    fleet.deafen("b")
     async with fleet.collector() as collector:
         await collector.send({"type": "greet"}, ["a", "b", "staging", "nowhere"])
         await collect(collector, timeout=0.3)
@@ -282,3 +215,93 @@ async def test_says_whether_a_server_has_done_it(fleet: Fleet) -> None:
             await collector.send({"type": kind}, ["a"])
             found.append([(r.succeeded, r.outcome) for r in await collect(collector)])
     assert found == [[(True, "done")], [(False, "failed")], [(None, ""), (True, "done")]]
+
+
+async def test_sends_to_more_targets_under_the_same_id(fleet: Fleet) -> None:
+    await fleet.add("a", "b")
+    async with fleet.collector() as collector:
+        await collector.send({"type": "greet"}, ["a", "nowhere"])
+        first = collector.message_id
+        assert len(await collect(collector)) == 2
+        await collector.send({"type": "greet"}, ["nobody", "b"])
+        replies = await collect(collector)
+    assert collector.message_id == first
+    assert {reply.fqdn for reply in replies} == {"b"}
+    assert collector.targets == ("a", "nowhere", "nobody", "b")
+    assert collector.unroutable == ("nowhere", "nobody")
+    assert collector.is_complete
+
+
+async def test_the_time_of_a_reply_is_that_since_its_own_target_was_published_to(
+    fleet: Fleet,
+) -> None:
+    await fleet.add("a", "b")
+    async with fleet.collector() as collector:
+        await collector.send({"type": "quiet"}, ["a"])
+        await collect(collector)
+        began = time.monotonic()
+        await collector.send({"type": "quiet"}, ["b"])
+        (reply,) = await collect(collector)
+    assert 0 < reply.elapsed < time.monotonic() - began
+
+
+async def test_a_broker_that_confirms_slowly_is_waited_for_as_long_as_it_goes_on(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each confirm comes well within the deadline; all of them take twice as long."""
+    await fleet.add("a")
+
+    class Slow(MemoryTransport):
+        def publish(self, publications: Sequence[Publication]) -> None:
+            loop = asyncio.get_running_loop()
+            for number, publication in enumerate(publications, start=1):
+                loop.call_later(number * 0.1, super().publish, [publication])
+
+    monkeypatch.setattr(
+        pool, "open_transport", lambda _, __, listener, ___: Slow(fleet.broker, listener)
+    )
+    async with fleet.collector(deadline=0.3) as collector:
+        began = time.monotonic()
+        await collector.send({"type": "greet"}, ["a", *map(str, range(6))])
+        assert time.monotonic() - began > 0.6
+        assert len(await collect(collector)) == 2
+
+
+async def test_what_waits_for_its_reader_stays_at_the_broker(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector_module, "_PREFETCH", 10)
+    await fleet.add("a")
+    async with fleet.collector() as collector:
+        await collector.send({"type": "quiet"}, ["production"])
+        for number in range(100):
+            envelope = Envelope(message_id=str(number), correlation_id=collector.message_id)
+            fleet.say(fleet.reply_key(), b'{"type":"pong","fqdn":"b"}', envelope)
+        await asyncio.sleep(0)
+        assert len(collector._inbox) == 10
+        replies = await collect(collector, timeout=0.3)
+    assert [reply.message.message_id for reply in replies if reply.fqdn == "b"] == [
+        str(number) for number in range(100)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"not json", {}),
+        (b"[]", {}),
+        (b'{"type":"end","fqdn":"b"}', {"baton-end": "done"}),
+        (b'{"type":"end","fqdn":"b"}', {}),
+    ],
+)
+async def test_what_is_no_reply_is_passed_over(
+    fleet: Fleet, body: bytes, headers: dict[str, Any]
+) -> None:
+    await fleet.add("a")
+    async with fleet.collector() as collector:
+        await collector.send({"type": "quiet"}, ["a"])
+        envelope = Envelope(correlation_id=collector.message_id, headers=headers)
+        fleet.say(fleet.reply_key(), body, envelope)
+        replies = await collect(collector)
+    assert [reply.fqdn for reply in replies] == ["a"]
+    assert collector.tally.answered == 1

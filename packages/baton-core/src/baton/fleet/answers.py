@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from baton.fleet.collection import Collection, Progress
 
@@ -157,7 +157,10 @@ class Answers:
         if self._thread is not None and not self._ended.done():
             with suppress(RuntimeError):
                 self._require_loop().call_soon_threadsafe(reply)
-            wait([answer, self._ended], return_when=FIRST_COMPLETED)
+            wait(
+                [cast("Future[Any]", answer), cast("Future[Any]", self._ended)],
+                return_when=FIRST_COMPLETED,
+            )
         return answer.result() if answer.done() else question()
 
     def _require_loop(self) -> asyncio.AbstractEventLoop:
