@@ -134,3 +134,9 @@ def test_what_is_no_splay(value: Any) -> None:
 )
 def test_the_patience_grows_with_the_fleet(options: dict[str, Any], seconds: float) -> None:
     assert request(**options).patience == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("message", [None, [], "ping", {}, {"type": 1}])
+def test_what_is_no_message(message: Any) -> None:
+    with pytest.raises(InvalidMessage, match="A command is a JSON object with a type"):
+        Request(message=message, targets=("production",))

@@ -151,6 +151,9 @@ class Request:
     batches: Batches | None = None
 
     def __post_init__(self) -> None:
+        message: object = self.message
+        if not isinstance(message, Mapping) or not isinstance(message.get("type"), str):
+            raise InvalidMessage("A command is a JSON object with a type")
         for name in ("targets", "where"):
             object.__setattr__(self, name, _items(getattr(self, name)))
         if not self.targets:
