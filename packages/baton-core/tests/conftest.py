@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import secrets
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
@@ -228,3 +233,92 @@ async def until_ready(service: Service) -> None:
     ready = asyncio.Event()
     service.watch(lambda state: ready.set() if state.phase == "ready" else None)
     await asyncio.wait_for(ready.wait(), 5)
+
+
+@dataclass
+class Answer:
+    """What a web application answers to a path."""
+
+    body: bytes = b"{}"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    pause: float = 0.0
+    """Seconds before each byte of the body."""
+
+
+class Web:
+    """A web application on 127.0.0.1, and what was asked of it."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[tuple[str, str | None]] = []
+        """The paths, each with its authorization."""
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                web.asked.append((self.path, self.headers.get("Authorization")))
+                answer = web.answers.get(self.path, Answer(status=404))
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if not answer.pause:
+                    self.wfile.write(answer.body)
+                    return
+                for byte in answer.body:
+                    if web.closing.wait(answer.pause):
+                        return
+                    with suppress(OSError):  # who asked has gone
+                        self.wfile.write(bytes([byte]))
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                pass
+
+        self.closing = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = False
+        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.01])
+        self._thread.start()
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self._server.server_port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}"
+
+    def serve(self, path: str, document: object) -> None:
+        """Answer *path* with *document* in JSON."""
+        self.answer(path, body=json.dumps(document).encode())
+
+    def answer(self, path: str, **answer: Any) -> None:
+        """Answer *path* with an :class:`Answer`."""
+        self.answers[path] = Answer(**answer)
+
+    def close(self) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def make_web() -> Iterator[Callable[[], Web]]:
+    """Makes web applications that answer what a test says."""
+    made: list[Web] = []
+
+    def make_web() -> Web:
+        made.append(Web())
+        return made[-1]
+
+    yield make_web
+    for web in made:
+        web.close()
+
+
+@pytest.fixture
+def web(make_web: Callable[[], Web]) -> Web:
+    """A web application that answers what a test says."""
+    return make_web()

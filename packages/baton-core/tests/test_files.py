@@ -34,3 +34,10 @@ def test_what_cannot_be_read(path: str, reason: str) -> None:
     with pytest.raises(OSError, match=reason) as caught:
         read_regular(Path(path))
     assert caught.value.strerror == reason
+
+
+def test_a_file_may_be_too_long(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"12345")
+    assert read_regular(tmp_path / "x", 5) == b"12345"
+    with pytest.raises(OSError, match="it has more than 4 bytes"):
+        read_regular(tmp_path / "x", 4)

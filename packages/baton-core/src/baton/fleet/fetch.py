@@ -149,6 +149,8 @@ def _read(request: urllib.request.Request, deadline: float) -> bytes:
                 raise ValueError(f"it has more than {LONGEST:,} bytes")
             if time.monotonic() > deadline:
                 raise TimeoutError("it takes too long")
+        if response.length:
+            raise ValueError("it ends too early")
     return bytes(content)
 
 

@@ -3,7 +3,8 @@ seen of a command. The contract stands in docs/collecting-replies.md."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -56,37 +57,42 @@ class MonitorAPI:
     def servers(self, targets: Iterable[str]) -> frozenset[str]:
         """The names of the servers that it knows and that one of *targets* reaches."""
         asked = set(targets)
-        found: set[str] = set()
-        for each in self._objects("/api/servers", "servers"):
-            name = each.text("fqdn")
-            if name and not asked.isdisjoint(_server(name, each.document).routing_keys):
-                found.add(name)
-        return frozenset(found)
+        with self._as_a_monitor("/api/servers") as answer:
+            if answer is None:
+                raise ValueError("there is nothing")
+            found = {
+                each.text("fqdn")
+                for each in Fields(answer).objects("servers")
+                if not asked.isdisjoint(_server(each.text("fqdn"), each.document).routing_keys)
+            }
+        return frozenset(found - {""})
 
     def replies(self, message_id: str) -> list[Seen]:
         """What it has seen of the command of that id; nothing if it knows none."""
-        path = f"/api/replies/{quote(message_id, safe='')}"
-        found = []
-        for each in self._objects(path, "replies", missing={"replies": []}):
-            body = each.value("body")
-            name = shorten(printable(each.text("fqdn")), LONGEST_FQDN)
-            seen = body if isinstance(body, Mapping) else {}
-            found.append(Seen(name, each.number("received"), each.text("type"), seen))
-        return found
+        with self._as_a_monitor(f"/api/replies/{quote(message_id, safe='')}") as answer:
+            fields = [] if answer is None else Fields(answer).objects("replies")
+            return [_seen(each) for each in fields]
 
-    def _objects(self, path: str, name: str, missing: object = None) -> Iterable[Fields]:
-        address = self._address
-        answer = fetch_json(address, path, self._timeout)
-        if answer is None:
-            answer = missing
-        if answer is None:
-            raise MonitorUnavailable(f"{address}{path} is not there: is that a Baton monitor?")
+    @contextmanager
+    def _as_a_monitor(self, path: str) -> Iterator[Any]:
+        """What it answers to *path*; what is wrong with that, by a ValueError, is its fault."""
+        answer = fetch_json(self._address, path, self._timeout)
         try:
-            yield from Fields(answer).objects(name)
+            yield answer
         except ValueError as error:
             raise MonitorUnavailable(
-                f"{address}{path} does not answer as a Baton monitor does: {error}"
+                f"{self._address}{path} does not answer as a Baton monitor does: {error}"
             ) from None
+
+
+def _seen(reply: Fields) -> Seen:
+    body = reply.value("body")
+    return Seen(
+        fqdn=shorten(printable(reply.text("fqdn")), LONGEST_FQDN),
+        received=reply.number("received"),
+        type=reply.text("type"),
+        body=body if isinstance(body, Mapping) else {},
+    )
 
 
 def _server(fqdn: str, body: Mapping[str, Any]) -> Server:
