@@ -19,7 +19,7 @@ from baton.errors import (
 from baton.fleet import collector as collector_module
 from baton.fleet import pool
 from baton.message import Envelope
-from baton.transports import Publication
+from baton.transports import Delivery, Publication
 from baton.transports.memory import MemoryTransport
 
 if TYPE_CHECKING:
@@ -305,3 +305,17 @@ async def test_what_is_no_reply_is_passed_over(
         replies = await collect(collector)
     assert [reply.fqdn for reply in replies] == ["a"]
     assert collector.tally.answered == 1
+
+
+async def test_what_was_taken_is_acknowledged_also_when_nothing_more_comes(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker closes the channel of who does not, after half an hour."""
+    monkeypatch.setattr(collector_module, "_IDLE", 0.05)
+    await fleet.add("a")
+    async with fleet.collector() as collector:
+        acknowledged: list[Delivery] = []
+        assert collector._transport is not None
+        monkeypatch.setattr(collector._transport, "acknowledge", acknowledged.extend)
+        await collector.send({"type": "greet"}, ["production"])
+        assert len(await collect(collector, timeout=0.5)) == len(acknowledged) == 2

@@ -8,6 +8,7 @@ it is taken: the rest waits at the broker, however slow its reader.
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from collections import deque
@@ -49,8 +50,10 @@ if TYPE_CHECKING:
 
 _PREFETCH: Final = 2000
 """Replies that wait here at most."""
-_ACKNOWLEDGED: Final = 200
-"""Replies that are taken before they are acknowledged together."""
+_ACKNOWLEDGED: Final = 0.1
+"""The share of those that are taken before they are acknowledged, together."""
+_IDLE: Final = 5.0
+"""Seconds after which the rest is: a broker wants its acknowledgements within half an hour."""
 _PUBLISHED: Final = 500
 """Publications that are under way together: each is answered from when it was published."""
 _REMEMBERED: Final = 100_000
@@ -194,7 +197,7 @@ class Collector(TransportListener):
         while self._inbox:
             delivery = self._inbox.popleft()
             self._taken.append(delivery)
-            if len(self._taken) >= _ACKNOWLEDGED or not self._inbox:
+            if len(self._taken) >= _PREFETCH * _ACKNOWLEDGED:
                 self._acknowledge()
             reply = self._read(delivery)
             if reply is not None:
@@ -204,16 +207,18 @@ class Collector(TransportListener):
         return None
 
     async def wait(self, deadline: float | None = None) -> bool:
-        """Wait until something has arrived, or :meth:`wake` is called, and return True; or False
-        at *deadline*, by ``time.monotonic()``."""
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0:
+        """Wait until something may have arrived, or :meth:`wake` is called, and return True; or
+        False at *deadline*, by ``time.monotonic()``."""
+        left = math.inf if deadline is None else deadline - time.monotonic()
+        if left <= 0:
             return False
+        idle = min(left, _IDLE) if self._taken else left
         try:
-            async with asyncio.timeout(left):
+            async with asyncio.timeout(None if idle == math.inf else idle):
                 await self._arrived.wait()
         except TimeoutError:
-            return False
+            self._acknowledge()
+            return idle < left
         self._arrived.clear()
         return True
 
