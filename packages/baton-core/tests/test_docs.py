@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -21,6 +22,7 @@ from baton.cli.main import baton as baton_command
 from baton.configuration import ENV_PREFIX, Configuration
 from baton.extension import COMMANDS_GROUP, EXTENSIONS_GROUP, find_extension
 from baton.facts import built_in_facts
+from baton.fleet import Duplicate, Failure, Latency, Reply, Result, to_document
 from baton.message import (
     BCC_HEADER,
     END_HEADER,
@@ -251,6 +253,42 @@ def test_an_entry_point_group_is_documented(group: str) -> None:
 )
 def test_a_header_is_documented(header: str) -> None:
     assert f"`{header}`" in (DOCS / "wire.md").read_text()
+
+
+def test_every_field_of_a_result_is_documented_and_no_other() -> None:
+    """A result with one of everything: what it has in an object, or in the first of a list."""
+    result = Result(
+        message_id="1f",
+        extension="baton-ping",
+        type="ping",
+        targets=("production",),
+        sent=0.0,
+        timeout=2.0,
+        took=1.0,
+        duplicates=(Duplicate("web01", 2),),
+        errors=(Failure("web02", "failed"),),
+        latency=Latency(1, 0.001, 0.001, 0.001, 0.001, 0.001, 0.001),
+    )
+    reply = Reply(baton.Message({"type": "pong"}), 0.001, "i")
+    page = (DOCS / "collecting-replies.md").read_text()
+    section = page.partition("\n## The JSON document\n")[2].partition("\n## ")[0]
+    documented = re.findall(r"^\| `([\w.]+)` \|", section, re.MULTILINE)
+    assert documented == list(_fields(to_document(result, [reply])))
+
+
+def _fields(document: dict[str, object], path: str = "") -> Iterator[str]:
+    for name, value in document.items():
+        yield f"{path}{name}"
+        inner = value[0] if isinstance(value, list) and value else value
+        if isinstance(inner, dict) and name != "message":
+            yield from _fields(inner, f"{path}{name}.")
+
+
+def test_every_option_of_a_request_is_documented() -> None:
+    page = (DOCS / "collecting-replies.md").read_text()
+    section = page.partition("\n## Options of a request\n")[2].partition("\n## ")[0]
+    documented = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert {*documented, "message"} == {field.name for field in dataclasses.fields(baton.Request)}
 
 
 @pytest.mark.parametrize("decision", sorted((DOCS / "adr").glob("0*.md")), ids=name_of)

@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from baton.command import Requester
@@ -54,8 +53,6 @@ _ACKNOWLEDGED: Final = 0.1
 """The share of those that are taken before they are acknowledged, together."""
 _IDLE: Final = 5.0
 """Seconds after which the rest is: a broker wants its acknowledgements within half an hour."""
-_PUBLISHED: Final = 500
-"""Publications that are under way together: each is answered from when it was published."""
 _REMEMBERED: Final = 100_000
 """Outputs by which one that is sent again is known; that happens soon, or not at all."""
 
@@ -146,9 +143,10 @@ class Collector(TransportListener):
             if not self._listening:
                 await self._listen()
             self.tally.ask(targets)
-            remaining = iter(publications)
-            while chunk := list(islice(remaining, _PUBLISHED)):
-                await self._publish(chunk)
+            # One after the other, as a transport sends them anyway (docs/adr/0013): so the time of
+            # an answer is that since its own command was sent.
+            for publication in publications:
+                await self._publish(publication)
         finally:
             self._sending = False
         self.confirmed_at = time.monotonic()
@@ -278,15 +276,14 @@ class Collector(TransportListener):
             raise BrokerUnavailable("The broker does not answer") from None
         self._listening = True
 
-    async def _publish(self, publications: Sequence[Publication]) -> None:
-        """Publish, and wait until each is confirmed."""
+    async def _publish(self, publication: Publication) -> None:
+        """Publish, and wait until it is confirmed."""
         now = time.monotonic()
         if self.sent_at is None:
             self.sent_at = now
-        for each in publications:
-            self._unsettled[each.number] = each.routing_key
-            self._times.setdefault(each.routing_key, now)
-        self._require_transport().publish(publications)
+        self._unsettled[publication.number] = publication.routing_key
+        self._times.setdefault(publication.routing_key, now)
+        self._require_transport().publish([publication])
         while self._unsettled and self._failure is None:
             self._progress.clear()
             try:
@@ -295,7 +292,7 @@ class Collector(TransportListener):
             except TimeoutError:
                 raise PublishTimeout(
                     "The broker did not confirm the command: it may still arrive, "
-                    f"until it expires in {publications[0].envelope.expires:g} s"
+                    f"until it expires in {publication.envelope.expires:g} s"
                 ) from None
         if isinstance(self._failure, NotFound):
             raise self._nobody(self._requester.exchange)
