@@ -33,6 +33,7 @@ EXIT_CODES = {
     "TooManyHeld": 1,
     "InstanceTaken": 1,
     "AlreadyRunning": 1,
+    "MonitorUnavailable": 3,
     "OutboxFull": 1,
     "PublishError": 1,
     "Unroutable": 1,
