@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -25,11 +26,9 @@ def fleet(url: str, count: int, processes: int) -> Iterator[list[str]]:
     share, rest = divmod(count, processes)
     sizes = [share + (number < rest) for number in range(processes)]
     with ExitStack() as stack:
-        started = [_start(stack, url, size, f"p{number}") for number, size in enumerate(sizes)]
-        for process in started:
-            assert process.stderr is not None
-            if not any("ready since" in line for line in process.stderr):
-                raise SystemExit("A part of the fleet ended before it was ready")
+        # One after the other, and patiently: together they would ask for all their queues at once.
+        for number, size in enumerate(sizes):
+            _start(stack, url, size, f"p{number}")
         yield [
             f"p{number}{each:05}.example.org"
             for number, size in enumerate(sizes)
@@ -37,13 +36,16 @@ def fleet(url: str, count: int, processes: int) -> Iterator[list[str]]:
         ]
 
 
-def _start(stack: ExitStack, url: str, count: int, prefix: str) -> subprocess.Popen[str]:
+def _start(stack: ExitStack, url: str, count: int, prefix: str) -> None:
     command = [str(BATON), "run", "ping", "--url", url, "--simulate", str(count)]
     command += ["--environments", TARGET, "--prefix", prefix]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    stack.callback(process.wait)
+    patient = {**os.environ, "BATON_DEADLINE": "120", "BATON_PULSE": "300"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=patient)
+    stack.callback(process.communicate)
     stack.callback(process.terminate)
-    return process
+    assert process.stderr is not None
+    if not any("ready since" in line for line in process.stderr):
+        raise SystemExit("A part of the fleet ended before it was ready")
 
 
 async def collect(url: str, count: int, names: list[str]) -> dict[str, float]:
