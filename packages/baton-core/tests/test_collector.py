@@ -267,6 +267,32 @@ async def test_a_broker_that_confirms_slowly_is_waited_for_as_long_as_it_goes_on
         assert len(await collect(collector)) == 2
 
 
+@pytest.mark.parametrize("expires", [1.0, 60.0])
+async def test_a_broker_that_delivers_answers_is_waited_for_until_the_command_expires(
+    fleet: Fleet, expires: float
+) -> None:
+    """It brings those of the first servers while it is still at it for the last ones."""
+    await fleet.add("a")
+    async with fleet.collector(deadline=0.3) as collector:
+        fleet.broker.block()
+        sending = asyncio.create_task(
+            collector.send({"type": "greet"}, ["production"], expires=expires)
+        )
+        began = time.monotonic()
+        while not sending.done() and time.monotonic() - began < 2:
+            if "requester" in str(fleet.broker.bindings):
+                fleet.say(fleet.reply_key(), b'{"type":"pong"}', Envelope())
+            await asyncio.sleep(0.05)
+        fleet.broker.unblock()
+        if expires == 1:
+            with pytest.raises(PublishTimeout):
+                await sending
+            assert 1 <= time.monotonic() - began < 2
+        else:
+            await sending
+            assert collector.unroutable == ()
+
+
 async def test_what_waits_for_its_reader_stays_at_the_broker(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

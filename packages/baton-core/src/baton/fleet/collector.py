@@ -132,7 +132,7 @@ class Collector(TransportListener):
 
         Returns when the broker has confirmed it; :attr:`unroutable` then names the keys that
         nobody listens on. Raises Unroutable if that is all of *keys*, PublishTimeout if the broker
-        confirms nothing any more for as long as the deadline, InvalidMessage for a wrong message
+        neither confirms nor delivers anything for as long as the deadline, InvalidMessage for a wrong message
         or key, another BrokerError for what the broker refuses.
         """
         publications = self._numbered(self.command(message, keys, **options))
@@ -228,6 +228,7 @@ class Collector(TransportListener):
         """Part of the transport's listener: replies came."""
         self._inbox.extend(deliveries)
         self._arrived.set()
+        self._progress.set()
 
     def confirmed(self, numbers: Sequence[int]) -> None:
         """Part of the transport's listener: the command is with the broker."""
@@ -277,17 +278,20 @@ class Collector(TransportListener):
         self._listening = True
 
     async def _publish(self, publication: Publication) -> None:
-        """Publish, and wait until it is confirmed."""
+        """Publish, and wait until it is confirmed: as long as something moves. A broker under
+        load brings answers of the first servers before it has confirmed for the last ones."""
         now = time.monotonic()
         if self.sent_at is None:
             self.sent_at = now
         self._unsettled[publication.number] = publication.routing_key
         self._times.setdefault(publication.routing_key, now)
         self._require_transport().publish([publication])
+        deadline = self._configuration.deadline
+        last = now + max(deadline, publication.envelope.expires or 0.0)
         while self._unsettled and self._failure is None:
             self._progress.clear()
             try:
-                async with asyncio.timeout(self._configuration.deadline):
+                async with asyncio.timeout(min(deadline, last - time.monotonic())):
                     await self._progress.wait()
             except TimeoutError:
                 raise PublishTimeout(
