@@ -132,8 +132,8 @@ class Collector(TransportListener):
 
         Returns when the broker has confirmed it; :attr:`unroutable` then names the keys that
         nobody listens on. Raises Unroutable if that is all of *keys*, PublishTimeout if the broker
-        neither confirms nor delivers anything for as long as the deadline, InvalidMessage for a wrong message
-        or key, another BrokerError for what the broker refuses.
+        neither confirms nor delivers anything for as long as the deadline, InvalidMessage for a
+        wrong message or key, another BrokerError for what the broker refuses.
         """
         publications = self._numbered(self.command(message, keys, **options))
         targets = [publication.routing_key for publication in publications]
