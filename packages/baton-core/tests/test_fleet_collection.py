@@ -22,6 +22,8 @@ A, B, C, D = (f"{letter}.example.org" for letter in "abcd")
 ALL = Expected(names=frozenset({A, B, C}))
 LONG = 20
 """Seconds that no test waits: what ends earlier did so because it was complete."""
+SHORT = 0.5
+"""Seconds in which all answer who answer at all."""
 
 
 async def run(collection: Collection) -> Result:
@@ -60,22 +62,22 @@ async def test_a_number_of_servers_is_enough(fleet: Fleet) -> None:
 
 async def test_names_who_is_missing_and_who_was_not_expected(fleet: Fleet) -> None:
     await fleet.add(A, D)
-    result = await run(fleet.collection(expected=ALL, timeout=0.3))
+    result = await run(fleet.collection(expected=ALL, timeout=SHORT))
     assert (result.missing, result.missing_count, result.unexpected) == ((B, C), 2, (D,))
     assert not result.complete
     assert not result.succeeded
-    assert result.took >= 0.3
+    assert result.took >= SHORT
 
 
 async def test_counts_who_is_missing_of_a_number(fleet: Fleet) -> None:
     await fleet.add(A)
-    result = await run(fleet.collection(expected=Expected(number=3), timeout=0.3))
+    result = await run(fleet.collection(expected=Expected(number=3), timeout=SHORT))
     assert (result.missing, result.missing_count) == ((), 2)
 
 
 async def test_a_server_that_has_not_finished_is_missing(fleet: Fleet) -> None:
     await fleet.add(A)
-    async with fleet.collection(expected=Expected(names=frozenset({A, B})), timeout=0.3) as run:
+    async with fleet.collection(expected=Expected(names=frozenset({A, B})), timeout=SHORT) as run:
         async for reply in run:
             if reply.fqdn == A and reply.end is not None:
                 fleet.say(
@@ -152,18 +154,18 @@ async def test_who_listens_and_says_nothing_is_silent_unless_it_is_missing(fleet
     fleet.deafen(B)
     fleet.deafen(C)
     targets = (A, B, "staging")
-    assert (await run(fleet.collection(targets, timeout=0.3))).silent == (B, "staging")
-    result = await run(fleet.collection(targets, expected=ALL, timeout=0.3))
+    assert (await run(fleet.collection(targets, timeout=SHORT))).silent == (B, "staging")
+    result = await run(fleet.collection(targets, expected=ALL, timeout=SHORT))
     assert (result.missing, result.silent) == ((B, C), ("staging",))
 
 
 async def test_a_filter_leaves_servers_out_who_are_not_silent(fleet: Fleet) -> None:
     await fleet.add(A, B)
-    result = await run(fleet.collection((A, "production"), where=(f"fqdn={A}",), timeout=0.3))
+    result = await run(fleet.collection((A, "production"), where=(f"fqdn={A}",), timeout=SHORT))
     assert result.answered == 1
     assert result.where == (f"fqdn={A}",)
     assert result.succeeded
-    nobody = await run(fleet.collection(where=("fqdn=x",), timeout=0.3))
+    nobody = await run(fleet.collection(where=("fqdn=x",), timeout=SHORT))
     assert (nobody.silent, nobody.answered, nobody.succeeded) == ((), 0, False)
 
 
@@ -312,7 +314,7 @@ async def test_batches_stop_when_too_many_are_missing(
     fleet.deafen(A)
     batches = Batches(Amount(2), max_failures=most)
     expected = Expected(names=frozenset({A, B, C, D}))
-    result = await run(fleet.collection(expected=expected, batches=batches, timeout=0.3))
+    result = await run(fleet.collection(expected=expected, batches=batches, timeout=SHORT))
     assert (result.not_asked, result.missing) == (not_asked, missing)
     assert not result.complete
 
@@ -323,6 +325,35 @@ async def test_batches_stop_when_too_many_fail_each_counted_once(fleet: Fleet) -
     result = await run(fleet.collection((A, B, C), "fail", batches=batches, timeout=LONG))
     assert result.not_asked == (C,)
     assert len(result.errors) == 2
+
+
+@pytest.mark.parametrize("expected", [None, ALL])
+@pytest.mark.parametrize("is_busy", [False, True])
+async def test_a_batch_does_not_wait_for_those_of_the_batch_before(
+    fleet: Fleet, expected: Expected | None, is_busy: bool
+) -> None:
+    """Neither for one that has said nothing, nor for one that has begun and not finished."""
+    await fleet.add(A, B, C)
+    fleet.deafen(A)
+    collection = fleet.collection(
+        (A, B, C), expected=expected, batches=Batches(Amount(1)), timeout=1
+    )
+    async with collection:
+        async for reply in collection:
+            if is_busy and reply.fqdn == B and reply.end is not None:
+                envelope = Envelope(
+                    correlation_id=collection.message_id, headers={"baton-instance": "a"}
+                )
+                body = json.dumps({"type": "info", "fqdn": A, "environment": "production"})
+                fleet.say(fleet.reply_key(), body.encode(), envelope)
+    result = collection.result()
+    assert result.answered == 2
+    assert 1 <= result.took < 2
+
+
+async def test_is_not_connected_outside_of_its_context(fleet: Fleet) -> None:
+    with pytest.raises(BrokerUnavailable, match="not connected"):
+        [reply async for reply in fleet.collection()]
 
 
 async def test_thousands_are_asked_by_name(fleet: Fleet) -> None:
@@ -336,7 +367,7 @@ async def test_thousands_are_asked_by_name(fleet: Fleet) -> None:
 async def test_a_run_is_kept_when_it_is_asked_for(fleet: Fleet, tmp_path: Path) -> None:
     await fleet.add(A)
     runs = Runs(tmp_path)
-    async with fleet.collection(expected=ALL, timeout=0.3, runs=runs) as collection:
+    async with fleet.collection(expected=ALL, timeout=SHORT, runs=runs) as collection:
         stream = aiter(collection)
         await anext(stream)
         begun = runs.load()
@@ -347,7 +378,7 @@ async def test_a_run_is_kept_when_it_is_asked_for(fleet: Fleet, tmp_path: Path) 
     assert (ended.answered, ended.expected) == (frozenset({A}), ALL.names)
     assert ended.result.missing == (B, C)
     assert not ended.result.interrupted
-    assert ended.deadline == pytest.approx(ended.result.sent + 0.3, abs=0.2)
+    assert ended.deadline == pytest.approx(ended.result.sent + SHORT, abs=0.2)
 
 
 async def test_a_run_that_was_left_is_kept_as_interrupted(fleet: Fleet, tmp_path: Path) -> None:
@@ -365,7 +396,7 @@ async def test_a_slow_reader_is_no_reason_to_miss_anybody(fleet: Fleet) -> None:
     """What arrived before the deadline is yielded, and counts, however late it is read."""
     await fleet.add(A, B, C)
     replies: list[Reply] = []
-    async with fleet.collection(expected=ALL, timeout=0.3) as collection:
+    async with fleet.collection(expected=ALL, timeout=SHORT) as collection:
         async for reply in collection:
             await asyncio.sleep(0.2)
             replies.append(reply)

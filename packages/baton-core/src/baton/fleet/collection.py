@@ -78,6 +78,8 @@ class Collection:
             self._collector.command(request.message, group, **self._options())
         self._stream: AsyncGenerator[Reply, None] | None = None
         self._asked = 0
+        self._names: frozenset[str] | None = None
+        """Those of the group that is asked, where they are known."""
         self._sent = time.time()
         self._began: float | None = None
         self._ended: float | None = None
@@ -200,10 +202,12 @@ class Collection:
 
     async def _ask(self, number: int, group: tuple[str, ...]) -> None:
         """Publish to *group*, and return when its time is over, or it has finished."""
-        expected = self._plan.expected
-        if expected is not None and expected.names is not None:
-            names = expected.names if self.request.batches is None else group
-            self._tally.waiting = {name for name in names if not self._tally.has_finished(name)}
+        if self.request.batches is not None:
+            self._names = frozenset(group)
+        elif self._plan.expected is not None:
+            self._names = self._plan.expected.names
+        names = self._names or ()
+        self._tally.waiting = {name for name in names if not self._tally.has_finished(name)}
         self._asked = number + 1
         self._began = time.monotonic()
         if number == 0:
@@ -239,14 +243,11 @@ class Collection:
     @property
     def _is_done(self) -> bool:
         """Whether those of the group that is asked have finished."""
-        expected = self._plan.expected
-        if expected is None:
+        if self._names:
+            return not self._tally.waiting and not self._tally.is_busy(self._names)
+        if self._plan.expected is None:
             return self._tally.targets_finished
-        if expected.names is None:
-            return 0 < expected.count <= self._answered
-        return bool(expected.names) and not (
-            self._tally.waiting or self._tally.is_busy(expected.names)
-        )
+        return 0 < self._plan.expected.count <= self._answered
 
     @property
     def _time_left(self) -> float:
