@@ -30,6 +30,7 @@ from baton.fleet.pool import connect, disconnect
 from baton.fleet.reply import Reply, is_original, read_reply
 from baton.fleet.tally import Tally
 from baton.message import new_id
+from baton.remembered import Remembered
 from baton.server import Server
 from baton.transports import (
     Binding,
@@ -53,7 +54,7 @@ _ACKNOWLEDGED: Final = 0.1
 """The share of those that are taken before they are acknowledged, together."""
 _IDLE: Final = 5.0
 """Seconds after which the rest is: a broker wants its acknowledgements within half an hour."""
-_REMEMBERED: Final = 100_000
+_REMEMBERED: Final = 50_000
 """Outputs by which one that is sent again is known; that happens soon, or not at all."""
 
 
@@ -92,7 +93,7 @@ class Collector(TransportListener):
         self._inbox: deque[Delivery] = deque()
         self._taken: list[Delivery] = []
         self._arrived = asyncio.Event()
-        self._seen: dict[str, None] = {}
+        self._seen = Remembered(_REMEMBERED)
         self._unsettled: dict[int, str] = {}
         self._returned: list[str] = []
         self._progress = asyncio.Event()
@@ -335,12 +336,8 @@ class Collector(TransportListener):
         envelope = delivery.envelope
         if not is_original(delivery) and envelope.correlation_id != self.message_id:
             return None
-        if envelope.message_id is not None:
-            if envelope.message_id in self._seen:
-                return None
-            self._seen[envelope.message_id] = None
-            if len(self._seen) > _REMEMBERED:
-                del self._seen[next(iter(self._seen))]
+        if self._seen.ran_before(delivery):
+            return None
         reply = read_reply(delivery)
         if reply is None:
             return None
