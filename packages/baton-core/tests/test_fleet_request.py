@@ -30,6 +30,7 @@ def request(**options: Any) -> Request:
         ("33.3%", 10, 4),
         ("100%", 10, 10),
         ("50%", 0, 0),
+        ("0.000001%", 10, 1),
     ],
 )
 def test_an_amount_of_so_many(text: str, total: int, number: int) -> None:
@@ -49,13 +50,13 @@ def test_what_is_no_amount(text: str) -> None:
         Amount.parse(text)
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, math.nan, math.inf, True, "3", None])
+@pytest.mark.parametrize("value", [0, -1, 1.5, math.nan, math.inf, True, "3", None, 10**400])
 def test_what_is_no_number_of_servers(value: Any) -> None:
     with pytest.raises(InvalidMessage, match="a whole number above 0"):
         Amount(value)
 
 
-@pytest.mark.parametrize("value", [0, -1, 100.5, math.nan, math.inf, True])
+@pytest.mark.parametrize("value", [0, -1, 100.5, -(10**400), math.nan, math.inf, True])
 def test_what_is_no_share_of_servers(value: Any) -> None:
     with pytest.raises(InvalidMessage, match="more than 0% and at most 100%"):
         Amount(value, is_share=True)
@@ -80,7 +81,7 @@ def test_the_expected_are_counted() -> None:
     assert Expected(names="web01").names == frozenset({"web01"})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("number", [-1, 1.5, True, "3", math.nan])
+@pytest.mark.parametrize("number", [-1, 1.5, True, "3", math.nan, 10**9])
 def test_what_is_no_number_of_expected_servers(number: Any) -> None:
     with pytest.raises(InvalidMessage, match="expected servers is a whole number from 0"):
         Expected(number=number)
@@ -140,3 +141,24 @@ def test_the_patience_grows_with_the_fleet(options: dict[str, Any], seconds: flo
 def test_what_is_no_message(message: Any) -> None:
     with pytest.raises(InvalidMessage, match="A command is a JSON object with a type"):
         Request(message=message, targets=("production",))
+
+
+def test_what_is_no_batches() -> None:
+    with pytest.raises(InvalidMessage, match='The size of a batch is of the type Amount, not "10"'):
+        Batches(10)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["expected", "limit", "batches"])
+@pytest.mark.parametrize("value", [5, "10%", {"a.example.org"}])
+def test_an_option_of_another_type_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(InvalidMessage, match="is of the type (Expected|Amount|Batches) | None, not"):
+        request(**{name: value})
+
+
+def test_a_number_of_any_size_is_refused_with_a_message() -> None:
+    with pytest.raises(InvalidMessage, match="a number with very many digits"):
+        request(timeout=10**5000)
+
+
+def test_the_patience_has_an_end() -> None:
+    assert request(expected=Expected(number=999_999_999)).patience == 604_800

@@ -151,6 +151,7 @@ def test_on_the_wire(seconds: float, milliseconds: int) -> None:
         (True, "True"),
         ("5", "'5'"),
         (None, "None"),
+        pytest.param(10**5000, "so many", id="huge"),
     ],
 )
 def test_no_splay(seconds: object, shown: str) -> None:

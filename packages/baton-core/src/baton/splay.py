@@ -31,7 +31,11 @@ def to_milliseconds(splay: object) -> int:
     number = None if isinstance(splay, bool) else splay
     if isinstance(number, int | float) and 0 <= number <= LONGEST_SPLAY:
         return math.ceil(number * 1000)
-    raise InvalidMessage(f"A splay cannot be {shorten(repr(splay))} s: {_RULE}")
+    try:
+        shown = shorten(repr(splay))
+    except ValueError:  # of more digits than Python turns into text
+        shown = "so many"
+    raise InvalidMessage(f"A splay cannot be {shown} s: {_RULE}")
 
 
 def draw(milliseconds: object) -> float:

@@ -7,7 +7,6 @@ the run are in seconds, those of a reply in milliseconds; names are as the serve
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = 1
 """The version of the document: a field may be added to it, none changes its meaning."""
+
+_MOST: Final = 2**53
+"""No number is larger: one that can be computed with, whoever wrote it."""
 
 _LATENCY: Final = {
     "min": "minimum",
@@ -169,7 +171,7 @@ def from_iso(text: str) -> float:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise ValueError
-        return moment.timestamp()
+        return moment.astimezone(UTC).timestamp()  # what to_iso can write
     except (ValueError, OverflowError):
         shown = shorten(printable(text), 40)
         raise ValueError(f'"{shown}" is no time like 2025-06-15T15:06:40.500Z') from None
@@ -225,8 +227,8 @@ class Fields:
         value = self.value(name)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self._wrong(name, "a number")
-        if not 0 <= value < math.inf:
-            raise self._wrong(name, "a number that is not negative")
+        if not 0 <= value <= _MOST:
+            raise self._wrong(name, "a number that is not negative, nor huge")
         return value
 
     def count(self, name: str) -> int:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import UnionType
 from typing import Any, Final, TypedDict, TypeGuard
 
 from baton.errors import InvalidMessage
@@ -20,6 +21,8 @@ LONGEST_TIME: Final = 604_800.0
 """Seconds: a week, the longest of a command's times."""
 LONGEST_SPLAY: Final = 3600.0
 """Seconds over which a fleet's answers may be spread."""
+_MOST_SERVERS: Final = 999_999_999
+"""No number of servers is larger: what can be computed with, and as many as may be written."""
 
 _NUMBER: Final = re.compile(r"[0-9]{1,9}\Z")
 _SHARE: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%\Z")
@@ -40,11 +43,12 @@ class Amount:
 
     def __post_init__(self) -> None:
         allowed = "more than 0% and at most 100%" if self.is_share else "a whole number above 0"
-        if not _is_number(self.value):
-            raise InvalidMessage(f"An amount of servers is {allowed}, not {_shown(self.value)}")
-        fits = 0 < self.value <= 100 if self.is_share else self.value >= 1
-        if not fits or (not self.is_share and self.value != int(self.value)):
-            raise InvalidMessage(f"An amount of servers is {allowed}, not {self}")
+        most = 100 if self.is_share else _MOST_SERVERS
+        if _is_number(self.value) and 0 < self.value <= most:
+            if self.is_share or self.value == int(self.value):
+                return
+        shown = _shown(self.value, "%" if self.is_share else "")
+        raise InvalidMessage(f"An amount of servers is {allowed}, not {shown}")
 
     def __str__(self) -> str:
         return f"{self.value:.10g}%" if self.is_share else f"{self.value:.10g}"
@@ -64,7 +68,7 @@ class Amount:
         """How many of *total* servers that is: of some at least one, and never more than all."""
         # Rounded before it is rounded up: a share is seldom exact in binary.
         number = math.ceil(round(total * self.value / 100, 6)) if self.is_share else int(self.value)
-        return min(total, number)
+        return min(total, max(1, number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Batches:
     max_failures: int | None = None
 
     def __post_init__(self) -> None:
+        _check_kind("The size of a batch", self.size, Amount)
         _check_time("The wait between two batches", self.wait, 0, LONGEST_TIME)
         if self.max_failures is not None:
             _check_count("The number of failures that are allowed", self.max_failures)
@@ -158,6 +163,9 @@ class Request:
             object.__setattr__(self, name, _items(getattr(self, name)))
         if not self.targets:
             raise InvalidMessage("A command needs a target: an environment, an fqdn, or *")
+        _check_kind("What is expected", self.expected, Expected | None)
+        _check_kind("A limit", self.limit, Amount | None)
+        _check_kind("What batches are", self.batches, Batches | None)
         _check_time("The splay", self.splay, 0, LONGEST_SPLAY)
         if self.timeout is not None:
             _check_time("The timeout", self.timeout, None, LONGEST_TIME)
@@ -171,7 +179,7 @@ class Request:
         if self.timeout is not None:
             return self.timeout
         expected = self.expected.count if self.expected is not None else 0
-        return PATIENCE + PATIENCE_EACH * expected + self.splay
+        return min(LONGEST_TIME, PATIENCE + PATIENCE_EACH * expected + self.splay)
 
 
 def _items(given: object) -> tuple[str, ...]:
@@ -191,8 +199,16 @@ def _iterable(given: object) -> Iterable[Any]:
 
 def _check_count(what: str, value: object) -> None:
     """Raise InvalidMessage unless *value* is a whole number that is not negative."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_SERVERS
+    if not fits:
         raise InvalidMessage(f"{what} is a whole number from 0, not {_shown(value)}")
+
+
+def _check_kind(what: str, value: object, kind: type | UnionType) -> None:
+    """Raise InvalidMessage unless *value* is of that *kind*."""
+    if not isinstance(value, kind):
+        name = getattr(kind, "__name__", None) or str(kind).replace("baton.fleet.request.", "")
+        raise InvalidMessage(f"{what} is of the type {name}, not {_shown(value)}")
 
 
 def _check_time(what: str, value: object, least: float | None, most: float) -> None:
@@ -211,5 +227,9 @@ def _is_number(value: object) -> TypeGuard[float]:
     )
 
 
-def _shown(value: object) -> str:
-    return f'"{shorten(printable(str(value)), 40)}"'
+def _shown(value: object, unit: str = "") -> str:
+    try:
+        text = str(value)
+    except ValueError:  # of more digits than Python turns into text
+        text = "a number with very many digits"
+    return f'"{shorten(printable(text + unit), 40)}"'
