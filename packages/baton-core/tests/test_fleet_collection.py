@@ -13,6 +13,7 @@ import pytest
 from baton import Reply
 from baton.errors import BrokerUnavailable, MessageError, PublishTimeout
 from baton.fleet import Amount, Batches, Collection, Duplicate, Expected, Result, Runs
+from baton.fleet import collector as collector_module
 from baton.message import Envelope
 
 if TYPE_CHECKING:
@@ -402,3 +403,76 @@ async def test_a_slow_reader_is_no_reason_to_miss_anybody(fleet: Fleet) -> None:
             replies.append(reply)
     assert len(replies) == 6
     assert collection.result().missing == ()
+
+
+@pytest.mark.parametrize("targets", ["production", A])
+async def test_a_server_that_never_stops_does_not_keep_it_from_ending(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, targets: str
+) -> None:
+    """However slow its reader is: replies wait all the time."""
+    monkeypatch.setattr(collector_module, "_PREFETCH", 10)
+    monkeypatch.setattr(collector_module, "_OVERTIME", 20)
+    await fleet.add(A)
+    fleet.deafen(A)
+    collection = fleet.collection(targets, timeout=0.1)
+    await say_without_end(fleet, collection)
+    assert collection.result().replies > 20
+    assert not collection.result().complete
+
+
+async def say_without_end(fleet: Fleet, collection: Collection) -> None:
+    """Read *collection*, while for each reply that is read two more come."""
+    body = json.dumps({"type": "pong"}).encode()
+    headers = {"baton-instance": "b"}
+
+    def say() -> None:
+        for _ in range(2):
+            envelope = Envelope(correlation_id=collection.message_id, headers=headers)
+            fleet.say(fleet.reply_key(), body, envelope)
+
+    async def begin() -> None:
+        while collection.message_id is None:
+            await asyncio.sleep(0)
+        for _ in range(20):
+            say()
+
+    beginning = asyncio.create_task(begin())
+    async with asyncio.timeout(LONG), collection:
+        async for _ in collection:
+            say()
+            await asyncio.sleep(0.001)
+    await beginning
+
+
+@pytest.mark.parametrize("exchange", ["exchange", "exchange_out"])
+async def test_batches_end_where_no_service_has_ever_connected(fleet: Fleet, exchange: str) -> None:
+    await fleet.add(A)
+    fleet.broker.delete_exchange(getattr(fleet.extension, exchange))
+    collection = fleet.collection((A, B, C), batches=Batches(Amount(1)), timeout=LONG)
+    result = await run(collection)
+    assert collection.exchange_missing
+    assert (result.unroutable, result.not_asked) == ((A,), (B, C))
+
+
+async def test_the_account_of_thousands_of_silent_ones_is_made_in_a_moment(fleet: Fleet) -> None:
+    names = tuple(f"web{number:05}.example.org" for number in range(10_000))
+    collection = fleet.collection(names, expected=Expected(names=frozenset(names)))
+    collection._tally.ask(names)
+    began = time.monotonic()
+    result = collection.result()
+    assert time.monotonic() - began < 1
+    assert (result.missing_count, result.silent) == (10_000, ())
+
+
+async def test_to_count_who_is_missing_after_each_of_thousands_of_batches_is_quick(
+    fleet: Fleet,
+) -> None:
+    names = tuple(f"web{number:05}.example.org" for number in range(4000))
+    collection = fleet.collection(names, batches=Batches(Amount(1), max_failures=2))
+    began = time.monotonic()
+    for number, name in enumerate(names):
+        collection._asked = number + 1
+        collection._pending.add(name)
+        collection._tally.finished.add(name)
+        assert not collection._is_too_bad(2)
+    assert time.monotonic() - began < 0.5

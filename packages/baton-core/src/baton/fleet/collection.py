@@ -80,11 +80,15 @@ class Collection:
         self._asked = 0
         self._names: frozenset[str] | None = None
         """Those of the group that is asked, where they are known."""
+        self._pending: set[str] = set()
+        """Those that were asked and had not finished when it was last looked."""
         self._sent = time.time()
         self._began: float | None = None
         self._ended: float | None = None
         self._done = asyncio.Event()
         self._looked = asyncio.Event()
+        self._mark = 0
+        """So many deliveries had arrived, at most, when it was last asked for what has."""
 
     async def __aenter__(self) -> Self:
         """Connect to one host of the pool; raises what a :class:`~baton.fleet.Collector` does."""
@@ -138,7 +142,7 @@ class Collection:
         before its time."""
         tally, collector = self._tally, self._collector
         expected = self._plan.expected
-        missing = tuple(sorted(self._missing()))
+        missing = self._missing()
         count = len(missing)
         if expected is not None and expected.names is None:
             count = max(0, expected.count - self._answered)
@@ -156,13 +160,13 @@ class Collection:
             expected=None if expected is None else expected.count,
             answered=tally.answered,
             replies=tally.replies,
-            missing=missing,
+            missing=tuple(sorted(missing)),
             missing_count=count,
             unexpected=self._unexpected(),
             duplicates=tally.duplicates(),
             errors=tally.failures(),
             originals=tuple(sorted(tally.originals)),
-            silent=tuple(key for key in silent if key not in set(missing)),
+            silent=tuple(key for key in silent if key not in missing),
             unroutable=collector.unroutable,
             not_asked=self._not_asked,
             latency=tally.latency(),
@@ -173,20 +177,26 @@ class Collection:
     async def _run(self) -> AsyncGenerator[Reply, None]:
         collector = self._collector
         conducting = asyncio.create_task(self._conduct())
-        conducting.add_done_callback(lambda _: collector.wake())
+        conducting.add_done_callback(lambda _: self._set_mark())
         try:
-            while True:
-                while (reply := collector.take()) is not None:
+            while not (conducting.done() and collector.count >= self._mark):
+                reply = collector.take()
+                if reply is not None:
                     yield reply
-                if conducting.done():
+                    if collector.count >= self._mark:
+                        self._look()
+                elif conducting.done():
                     break
-                self._look()
-                await collector.wait()
+                else:
+                    self._look()
+                    await collector.wait()
             conducting.result()
             self._ended = time.monotonic()
         finally:
             conducting.cancel()
             await asyncio.wait({conducting})
+            if not conducting.cancelled():
+                conducting.exception()  # or asyncio complains, where another was raised before
             self._keep(interrupted=self._ended is None)
 
     async def _conduct(self) -> None:
@@ -198,6 +208,8 @@ class Collection:
                     break
                 await asyncio.sleep(batches.wait)
             await self._ask(number, group)
+            if self.exchange_missing:
+                break  # nobody listens on anything
         await asyncio.sleep(min(_LINGER, self._tally.slowest, max(0, self._time_left)))
 
     async def _ask(self, number: int, group: tuple[str, ...]) -> None:
@@ -207,6 +219,7 @@ class Collection:
         elif self._plan.expected is not None:
             self._names = self._plan.expected.names
         names = self._names or ()
+        self._pending.update(group)
         self._tally.waiting = {name for name in names if not self._tally.has_finished(name)}
         self._asked = number + 1
         self._began = time.monotonic()
@@ -231,11 +244,16 @@ class Collection:
     async def _caught_up(self) -> None:
         """Wait until what has arrived is taken."""
         self._looked.clear()
-        self._collector.wake()
+        self._set_mark()
         await self._looked.wait()
 
+    def _set_mark(self) -> None:
+        """What has arrived by now is to be taken; what comes after it may be without end."""
+        self._mark = self._collector.arrived
+        self._collector.wake()
+
     def _look(self) -> None:
-        """Everything that has arrived is taken: is that all?"""
+        """Everything that had arrived is taken: is that all?"""
         self._looked.set()
         if self._is_done:
             self._done.set()
@@ -283,9 +301,8 @@ class Collection:
         """Whether more than *most* of those that were asked have failed, or have not finished."""
         if most is None:
             return False
-        asked = (name for group in self._plan.groups[: self._asked] for name in group)
-        bad = {name for name in asked if not self._tally.has_finished(name)}
-        return len(bad | self._tally.failed_names()) > most
+        self._pending = {name for name in self._pending if not self._tally.has_finished(name)}
+        return len(self._pending | self._tally.failed_names()) > most
 
     def _is_complete(self, missing: int) -> bool:
         """Whether it has ended because there was nobody left to wait for."""

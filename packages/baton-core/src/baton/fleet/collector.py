@@ -52,6 +52,9 @@ _PREFETCH: Final = 2000
 """Replies that wait here at most."""
 _ACKNOWLEDGED: Final = 0.1
 """The share of those that are taken before they are acknowledged, together."""
+_OVERTIME: Final = 100_000
+"""Replies that may wait at the broker when the time is over, because their reader is slow: more
+are not taken, from servers that never stop."""
 _IDLE: Final = 5.0
 """Seconds after which the rest is: a broker wants its acknowledgements within half an hour."""
 _REMEMBERED: Final = 50_000
@@ -92,6 +95,7 @@ class Collector(TransportListener):
         self._times: dict[str, float] = {}
         self._inbox: deque[Delivery] = deque()
         self._taken: list[Delivery] = []
+        self._count = 0
         self._arrived = asyncio.Event()
         self._seen = Remembered(_REMEMBERED)
         self._unsettled: dict[int, str] = {}
@@ -177,15 +181,35 @@ class Collector(TransportListener):
     async def replies(self, timeout: float) -> AsyncIterator[Reply]:
         """Yield each reply as it arrives, for *timeout* seconds after the publish.
 
-        Ends earlier when it :attr:`is_complete`. Raises BrokerUnavailable if the connection is
-        lost.
+        Ends earlier when it :attr:`is_complete`. What arrived in time is yielded, however slowly
+        it is read. Raises BrokerUnavailable if the connection is lost.
         """
         deadline = self.confirmed_at + timeout
+        last: int | None = None
         while True:
             while (reply := self.take()) is not None:
                 yield reply
+                if last is None and time.monotonic() >= deadline:
+                    last = self.arrived
+                if last is not None and self.count >= last:
+                    return
             if self.is_complete or not await self.wait(deadline):
                 return
+
+    @property
+    def count(self) -> int:
+        """How many deliveries were taken."""
+        return self._count
+
+    @property
+    def arrived(self) -> int:
+        """How many have arrived by now, at most, with what was taken before: who has taken so
+        many has missed none, and neither has who finds nothing to take. What comes later may be
+        without end."""
+        held = len(self._inbox) + len(self._taken)
+        # Only a full window keeps some at the broker; else what is under way fits into it.
+        is_full = held >= _PREFETCH * (1 - _ACKNOWLEDGED)
+        return self._count + len(self._inbox) + (_OVERTIME if is_full else _PREFETCH)
 
     def take(self) -> Reply | None:
         """The next reply that has arrived, None if there is none.
@@ -196,6 +220,7 @@ class Collector(TransportListener):
         while self._inbox:
             delivery = self._inbox.popleft()
             self._taken.append(delivery)
+            self._count += 1
             if len(self._taken) >= _PREFETCH * _ACKNOWLEDGED:
                 self._acknowledge()
             reply = self._read(delivery)
