@@ -52,6 +52,13 @@ def test_the_servers_that_a_target_reaches(
     assert api.servers(targets) == names
 
 
+def test_a_name_that_no_server_can_have_hides_no_other(web: Web, api: MonitorAPI) -> None:
+    names = ["web\n01", "x" * 161, "\udce4", "web01"]
+    servers = [{"fqdn": name, "environment": "production"} for name in names]
+    web.serve("/baton/api/servers", {"servers": servers})
+    assert api.servers(["production"]) == {"web01"}
+
+
 def test_no_such_api(api: MonitorAPI) -> None:
     with pytest.raises(
         MonitorUnavailable, match=r"/baton/api/servers does not answer as a .*: there is nothing"

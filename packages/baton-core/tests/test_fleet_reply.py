@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from baton.fleet import Reply
-from baton.fleet.reply import is_original, read_reply
+from baton.fleet.reply import is_original, keys_of, read_reply
 from baton.message import Envelope
 from baton.transports import Delivery
 
@@ -75,3 +75,22 @@ def test_a_ruby_server_is_an_original() -> None:
 def test_an_error_has_not_been_done() -> None:
     assert reply({"type": "error"}, {}).succeeded is False
     assert reply({}, {}).succeeded is None
+
+
+def test_the_keys_of_a_server() -> None:
+    body = {"environment": "Production", "app_names": ["shop", 3, "x" * 128]}
+    assert keys_of("a", body) == ("production", "a", "*", "shop.production")
+
+
+@pytest.mark.parametrize("environment", ["x" * 1_000_000, None, 5, ["production"], {}])
+def test_the_keys_of_one_that_says_anything_are_few_and_short(environment: object) -> None:
+    """A million of applications times a million of letters would be a terabyte."""
+    apps = ["shop"] * 10 + [str(number) for number in range(100_000)]
+    assert keys_of("a", {"environment": environment, "app_names": apps}) == ("a", "*")
+    many = keys_of("a", {"environment": "production", "app_names": apps})
+    assert len(many) <= 1003
+    assert keys_of("a", {"environment": "production", "app_names": "shop"}) == (
+        "production",
+        "a",
+        "*",
+    )

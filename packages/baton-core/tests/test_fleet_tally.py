@@ -9,6 +9,7 @@ import pytest
 
 from baton import Message
 from baton.fleet import Duplicate, Failure, Reply
+from baton.fleet import tally as tally_module
 from baton.fleet.tally import Tally
 
 DONE = {"outcome": "done"}
@@ -152,3 +153,54 @@ def test_ten_thousand_servers_take_little_memory(tally: Tally) -> None:
         tracemalloc.stop()
     assert tally.answered == 10_000
     assert size < 6 * 1024 * 1024
+
+
+def test_what_a_server_says_after_its_end_does_not_begin_it_again(tally: Tally) -> None:
+    tally.ask(["a"])
+    say(tally, "a")
+    say(tally, "a", end=None)
+    assert not tally.is_busy({"a"})
+    assert tally.targets_finished
+    assert tally.replies == 2
+
+
+def test_a_service_is_on_one_server(tally: Tally) -> None:
+    for number in range(100):
+        say(tally, f"a{number}", instance="1")
+    assert tally.finished == {"a0"}
+    assert tally.answered == 1
+    assert tally.duplicates() == ()
+
+
+def test_who_makes_up_services_without_end_fills_no_memory(
+    tally: Tally, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that are waited for are counted all the same."""
+    monkeypatch.setattr(tally_module, "MOST_INSTANCES", 10)
+    tally.waiting = {"a", "ruby"}
+    for number in range(50):
+        say(tally, f"x{number}", error_class="E", type="error")
+        say(tally, "", instance=f"n{number}")
+        say(tally, "a", instance=f"a{number}", end=None)
+        say(tally, f"r{number}", instance=f"original r{number}", end=None, original=True)
+    assert len(tally.names()) + len(tally.finished) + len(tally.originals) <= 30
+    assert len(tally.failures()) <= 10
+    assert tally.replies == 200
+    say(tally, "a", instance="another")
+    say(tally, "ruby", instance="original ruby", end=None, original=True)
+    assert tally.waiting == set()
+    assert tally.has_finished("a")
+    assert tally.has_finished("ruby")
+    latency = tally.latency()
+    assert latency is not None
+    assert latency.count <= 12
+    assert caplog.text.count("not all are counted") == 1
+
+
+def test_the_reasons_of_so_many_failures_are_kept(
+    tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tally_module, "_MOST_REASONS", 2)
+    for name in "abc":
+        say(tally, name, end={"outcome": "failed"}, type="error", error_class="E")
+    assert [each.error_class for each in tally.failures()] == ["E", "E", ""]

@@ -27,11 +27,10 @@ from baton.errors import (
 )
 from baton.exchanges import output_exchange
 from baton.fleet.pool import connect, disconnect
-from baton.fleet.reply import Reply, is_original, read_reply
+from baton.fleet.reply import Reply, is_original, keys_of, read_reply
 from baton.fleet.tally import Tally
 from baton.message import new_id
 from baton.remembered import Remembered
-from baton.server import Server
 from baton.transports import (
     Binding,
     Delivery,
@@ -366,7 +365,7 @@ class Collector(TransportListener):
         reply = read_reply(delivery)
         if reply is None:
             return None
-        keys = _keys(reply)
+        keys = keys_of(reply.fqdn, reply.message)
         sent_at = min((self._times[key] for key in keys if key in self._times), default=None)
         reply = replace(reply, elapsed=delivery.received - (sent_at or self.sent_at or 0.0))
         self.tally.add(reply, keys)
@@ -377,13 +376,3 @@ class Collector(TransportListener):
             self._failure = error
         self._progress.set()
         self._arrived.set()
-
-
-def _keys(reply: Reply) -> tuple[str, ...]:
-    """The targets that reach the server that said it."""
-    apps = reply.message.get("app_names")
-    return Server(
-        fqdn=reply.fqdn,
-        environment=str(reply.message.get("environment", "")),
-        app_names=tuple(map(str, apps)) if isinstance(apps, list) else (),
-    ).routing_keys

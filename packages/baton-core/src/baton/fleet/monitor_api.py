@@ -12,9 +12,9 @@ from urllib.parse import quote
 from baton.errors import MonitorUnavailable
 from baton.fleet.document import Fields
 from baton.fleet.fetch import Address, fetch_json
+from baton.fleet.reply import keys_of
 from baton.fleet.result import Failure
-from baton.names import LONGEST_FQDN
-from baton.server import Server
+from baton.names import LONGEST_FQDN, check_name
 from baton.text import ECHO_LIMIT, printable, shorten
 
 
@@ -30,7 +30,7 @@ class Seen:
     @property
     def routing_keys(self) -> tuple[str, ...]:
         """The targets that reach the server that said it."""
-        return _server(self.fqdn, self.body).routing_keys
+        return keys_of(self.fqdn, self.body)
 
     @property
     def failure(self) -> Failure:
@@ -55,17 +55,18 @@ class MonitorAPI:
         return str(self._address)
 
     def servers(self, targets: Iterable[str]) -> frozenset[str]:
-        """The names of the servers that it knows and that one of *targets* reaches."""
+        """The names of the servers that it knows and that one of *targets* reaches. A name that no
+        server can have is passed over: who said it to the monitor is not to hide the others."""
         asked = set(targets)
         with self._as_a_monitor("/api/servers") as answer:
             if answer is None:
                 raise ValueError("there is nothing")
-            found = {
-                each.text("fqdn")
+            return frozenset(
+                name
                 for each in Fields(answer).objects("servers")
-                if not asked.isdisjoint(_server(each.text("fqdn"), each.document).routing_keys)
-            }
-        return frozenset(found - {""})
+                if _is_name(name := each.text("fqdn"))
+                and not asked.isdisjoint(keys_of(name, each.document))
+            )
 
     def replies(self, message_id: str) -> list[Seen]:
         """What it has seen of the command of that id; nothing if it knows none."""
@@ -85,6 +86,14 @@ class MonitorAPI:
             ) from None
 
 
+def _is_name(name: str) -> bool:
+    try:
+        check_name(name, LONGEST_FQDN)
+    except ValueError:
+        return False
+    return True
+
+
 def _seen(reply: Fields) -> Seen:
     body = reply.value("body")
     return Seen(
@@ -92,13 +101,4 @@ def _seen(reply: Fields) -> Seen:
         received=reply.number("received"),
         type=reply.text("type"),
         body=body if isinstance(body, Mapping) else {},
-    )
-
-
-def _server(fqdn: str, body: Mapping[str, Any]) -> Server:
-    apps = body.get("app_names")
-    return Server(
-        fqdn=fqdn,
-        environment=str(body.get("environment", "")),
-        app_names=tuple(map(str, apps)) if isinstance(apps, list) else (),
     )

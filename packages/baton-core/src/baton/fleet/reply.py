@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from baton.errors import InvalidMessage
 from baton.message import END_HEADER, END_TYPE, INSTANCE_HEADER, Message
-from baton.names import LONGEST_FQDN
+from baton.names import LONGEST_APP, LONGEST_ENVIRONMENT, LONGEST_FQDN
+from baton.server import Server
 from baton.text import printable, shorten
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _LONGEST_INSTANCE: Final = LONGEST_FQDN + len("original ")
 _LONGEST_OUTCOME: Final = 20
+_MOST_APPS: Final = 1000
+"""Applications of a server that are looked at. Each makes a key, as long as its environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,17 @@ def is_original(delivery: Delivery) -> bool:
     """Whether a Ruby Baton may have said it: it says neither who it is nor what it answers."""
     envelope = delivery.envelope
     return INSTANCE_HEADER not in envelope.headers and envelope.correlation_id is None
+
+
+def keys_of(fqdn: str, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The targets that reach the server of that *fqdn*, as *body* says where it is. What no server
+    can be called, an environment or an application of thousands of letters, is passed over."""
+    said = body.get("environment")
+    environment = said if isinstance(said, str) and len(said) <= LONGEST_ENVIRONMENT else ""
+    apps = body.get("app_names")
+    known = apps[:_MOST_APPS] if environment and isinstance(apps, list) else ()
+    names = (app for app in known if isinstance(app, str) and len(app) <= LONGEST_APP)
+    return Server(fqdn, environment, tuple(names)).routing_keys
 
 
 def _fqdn(message: Message, end: Mapping[str, Any] | None) -> str:

@@ -44,11 +44,10 @@ class Amount:
     def __post_init__(self) -> None:
         allowed = "more than 0% and at most 100%" if self.is_share else "a whole number above 0"
         most = 100 if self.is_share else _MOST_SERVERS
-        if _is_number(self.value) and 0 < self.value <= most:
-            if self.is_share or self.value == int(self.value):
-                return
-        shown = _shown(self.value, "%" if self.is_share else "")
-        raise InvalidMessage(f"An amount of servers is {allowed}, not {shown}")
+        fits = _is_number(self.value) and 0 < self.value <= most
+        if not fits or (not self.is_share and self.value != int(self.value)):
+            shown = _shown(self.value, "%" if self.is_share else "")
+            raise InvalidMessage(f"An amount of servers is {allowed}, not {shown}")
 
     def __str__(self) -> str:
         return f"{self.value:.10g}%" if self.is_share else f"{self.value:.10g}"

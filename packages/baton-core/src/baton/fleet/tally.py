@@ -5,6 +5,7 @@ Of a server it keeps its name, its instance and one time; of one that failed the
 
 from __future__ import annotations
 
+import logging
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -16,6 +17,12 @@ from baton.fleet.reply import Reply
 from baton.fleet.result import Duplicate, Failure, Latency
 from baton.text import ECHO_LIMIT, printable, shorten
 
+logger = logging.getLogger(__name__)
+
+MOST_INSTANCES: Final = 100_000
+"""Services that are told apart. Of what more of them say, only who is waited for is counted."""
+_MOST_REASONS: Final = 10_000
+"""Failures whose reasons are kept."""
 _FAILURES: Final = ("failed", "expired")
 
 
@@ -48,9 +55,11 @@ class Tally:
         self._placeless = False
         self._instances: dict[str, str] = {}
         self._open: set[str] = set()
+        self._ended: set[str] = set()
         self._nameless: set[str] = set()
         self._faults: dict[str, _Fault] = {}
         self._times = array("d")
+        self._overflowed = False
 
     def ask(self, targets: Iterable[str]) -> None:
         """The command goes to *targets*."""
@@ -70,8 +79,11 @@ class Tally:
     def add(self, reply: Reply, keys: Collection[str]) -> None:
         """*reply* came from a server that *keys* reach."""
         instance = reply.instance
-        name = reply.fqdn or self._instances.get(instance, "")
+        # A service is on one server, whatever else it says later.
+        name = self._instances.get(instance, "") or reply.fqdn
         self.replies += reply.is_output
+        if not self._may_know(reply, name):
+            return
         self._hear(reply, keys)
         if instance not in self._instances:
             self._times.append(reply.elapsed)
@@ -86,9 +98,11 @@ class Tally:
             self.originals |= {name} - {""}
             self.waiting.discard(name)
         elif reply.end is None:
-            self._open.add(instance)
+            if instance not in self._ended:  # what its handler left running may say more
+                self._open.add(instance)
         else:
             self._open.discard(instance)
+            self._ended.add(instance)
             if name:
                 self._finish(name)
             else:
@@ -145,6 +159,16 @@ class Tally:
         """How fast the first reply of each server came; None if none did."""
         return latency_of(self._times)
 
+    def _may_know(self, reply: Reply, name: str) -> bool:
+        """Whether its instance is known, or may become so: whoever makes up new ones without end
+        does not fill the memory, nor keep those that are waited for from being counted."""
+        if len(self._instances) < MOST_INSTANCES or reply.instance in self._instances:
+            return True
+        if not self._overflowed:
+            logger.warning("More than %d services answer: not all are counted", MOST_INSTANCES)
+        self._overflowed = True
+        return name in self.waiting and (reply.original or reply.end is not None)
+
     def _hear(self, reply: Reply, keys: Collection[str]) -> None:
         for key in keys:
             self._unheard.pop(key, None)
@@ -157,7 +181,9 @@ class Tally:
         fault = self._faults.setdefault(reply.instance, _Fault())
         if reply.outcome in _FAILURES:
             fault.outcome = reply.outcome
-        if reply.message.type == "error" and not (fault.error_class or fault.error_message):
+        is_told = bool(fault.error_class or fault.error_message)
+        has_room = len(self._faults) <= _MOST_REASONS
+        if reply.message.type == "error" and has_room and not is_told:
             fault.error_class = _said(reply, "error_class")
             fault.error_message = _said(reply, "error_message")
 
