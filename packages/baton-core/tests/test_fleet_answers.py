@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from baton import API
+from baton import API, Reply
 from baton.errors import BrokerUnavailable, InvalidMessage
 from baton.fleet import Answers, Expected, Request
 from baton.fleet import answers as answers_module
@@ -134,3 +136,48 @@ async def test_its_twin_is_for_programs_with_an_event_loop(fleet: Fleet) -> None
         async with api.collection(GREET, "a", timeout=LONG) as collection:
             assert len([reply async for reply in collection]) == 2
     assert collection.result().succeeded
+
+
+async def test_an_iterator_that_nobody_follows_does_nothing(fleet: Fleet) -> None:
+    await fleet.add("a")
+
+    def program() -> None:
+        answers = GreetAPI(fleet.configuration()).collect(GREET, "production", timeout=LONG)
+        replies = iter(answers)
+        assert is_over()
+        answers.close()
+        assert list(replies) == []
+        assert answers.result.answered == 0
+
+    await in_thread(program)
+
+
+async def test_after_a_fork_nothing_waits_for_a_thread_that_is_not_there(fleet: Fleet) -> None:
+    await fleet.add("a")
+
+    def program() -> int:
+        answers = GreetAPI(fleet.configuration()).collect(GREET, "production", timeout=LONG)
+        with answers:
+            replies = iter(answers)
+            next(replies)
+            if (child := os.fork()) == 0:
+                signal.alarm(5)  # ends one that waits
+                os._exit(look(answers, replies))
+            _, status = os.waitpid(child, 0)
+            assert [next(replies).message.type for _ in range(1)] == ["success"]
+        return os.waitstatus_to_exitcode(status)
+
+    def look(answers: Answers, replies: Iterator[Reply]) -> int:
+        try:
+            assert answers.result.replies >= 1
+            assert answers.progress.timeout == LONG
+            try:
+                next(replies)
+            except RuntimeError:
+                answers.close()
+                return 0
+        except BaseException:
+            return 2
+        return 1
+
+    assert await in_thread(program) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -34,8 +35,8 @@ class Answers:
     """What :meth:`API.collect` gives: the replies, each as it arrives, and their account.
 
     It is iterated once, which connects and publishes; a loop that is left early is closed by
-    :meth:`close`, or at the end of a ``with`` block. Its own thread keeps the connection alive.
-    Raises what a :class:`~baton.fleet.Collection` does.
+    :meth:`close`, or at the end of a ``with`` block. Its own thread keeps the connection alive:
+    the child of a fork has the account as it was then, and no more replies. Raises what a :class:`~baton.fleet.Collection` does.
     """
 
     def __init__(
@@ -50,6 +51,8 @@ class Answers:
         self._patience = configuration.deadline + _GRACE
         self._queue: queue.SimpleQueue[Reply | BaseException | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._process = os.getpid()
+        self._is_iterated = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._room = asyncio.Event()
@@ -60,13 +63,9 @@ class Answers:
     def __iter__(self) -> Iterator[Reply]:
         """Connect, publish, and yield each reply as it arrives. Raises RuntimeError when it is
         done twice, or after :meth:`close`."""
-        if self._thread is not None or self._stop.is_set():
+        if self._is_iterated or self._stop.is_set():
             raise RuntimeError("Answers are iterated once")
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._work, args=[self._loop], name="baton-answers", daemon=True
-        )
-        self._thread.start()
+        self._is_iterated = True
         return self._replies()
 
     @property
@@ -85,6 +84,8 @@ class Answers:
         if self._thread is None or self._loop is None:
             self._stop.set()
             return
+        if self._is_elsewhere:
+            return
         with suppress(RuntimeError):  # it has ended
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(self._patience)
@@ -101,8 +102,17 @@ class Answers:
         self.close()
 
     def _replies(self) -> Iterator[Reply]:
+        if self._stop.is_set():
+            return
+        # Not before the first step: an iterator that is dropped before it would leave a thread.
+        self._loop = asyncio.new_event_loop()
+        self._process = os.getpid()
+        self._thread = threading.Thread(
+            target=self._work, args=[self._loop], name="baton-answers", daemon=True
+        )
+        self._thread.start()
         try:
-            while (item := self._queue.get()) is not None:
+            while (item := self._next()) is not None:
                 if isinstance(item, BaseException):
                     raise item
                 if self._is_full and self._queue.qsize() <= _WAITING // 2:
@@ -112,6 +122,16 @@ class Answers:
                 yield item
         finally:
             self.close()
+
+    def _next(self) -> Reply | BaseException | None:
+        if self._is_elsewhere:
+            raise RuntimeError("Answers are iterated in the process that began to")
+        return self._queue.get()
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether its thread runs in the process that this one was forked from."""
+        return os.getpid() != self._process
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         """What the thread does."""
@@ -154,7 +174,8 @@ class Answers:
         def reply() -> None:
             answer.set_result(question())
 
-        if self._thread is not None and not self._ended.done():
+        is_alive = self._thread is not None and not self._is_elsewhere
+        if is_alive and not self._ended.done():
             with suppress(RuntimeError):
                 self._require_loop().call_soon_threadsafe(reply)
             wait(
