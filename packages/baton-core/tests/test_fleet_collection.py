@@ -149,6 +149,16 @@ async def test_a_named_server_that_does_not_listen_is_not_waited_for(fleet: Flee
     assert (result.missing, result.unroutable, result.answered) == ((B,), (B,), 1)
 
 
+async def test_a_number_of_servers_is_not_waited_for_when_all_that_are_named_have_finished(
+    fleet: Fleet,
+) -> None:
+    await fleet.add(A)
+    result = await run(fleet.collection((A, B), expected=Expected(number=2), timeout=LONG))
+    assert (result.missing_count, result.unroutable, result.answered) == (1, (B,), 1)
+    assert not result.complete
+    assert result.took < 5
+
+
 async def test_who_listens_and_says_nothing_is_silent_unless_it_is_missing(fleet: Fleet) -> None:
     await fleet.add(A, B)
     await fleet.add(C, environment="staging")

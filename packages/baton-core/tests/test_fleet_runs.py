@@ -145,6 +145,40 @@ def test_a_run_that_is_a_folder(tmp_path: Path) -> None:
         Runs(tmp_path).load()
 
 
+def test_what_is_in_the_folder_besides_keeps_no_run_from_being_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "abc.json").symlink_to("abc.json")
+    (tmp_path / "abd.json").mkdir()
+    for path in (tmp_path / "abc.json", tmp_path / "abd.json"):
+        os.utime(path, (1, 1), follow_symlinks=False)
+    runs = kept(tmp_path, "1f")
+    assert [each.result.message_id for each in runs.all()] == ["1f"]
+    assert runs.load("1f").result.message_id == "1f"
+    caplog.clear()
+    kept(tmp_path, *(f"2{number:x}" for number in range(100)))
+    assert len(list(tmp_path.glob("2*.json"))) == 100
+    assert not caplog.records
+
+
+def test_what_a_killed_process_was_writing_is_deleted_after_a_while(tmp_path: Path) -> None:
+    old, fresh = tmp_path / ".1f.0123abcd", tmp_path / ".2f.0123abcd"
+    other = tmp_path / ".notes"
+    for path in (old, fresh, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (1, 1))
+    kept(tmp_path, "3f")
+    assert (old.exists(), fresh.exists(), other.exists()) == (False, True, True)
+
+
+def test_a_folder_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for read in (lambda runs: runs.load(), lambda runs: list(runs.all())):
+        with pytest.raises(ConfigurationError, match="file: Not a directory"):
+            read(Runs(tmp_path / "file"))
+
+
 def test_what_cannot_be_kept_is_warned_of_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

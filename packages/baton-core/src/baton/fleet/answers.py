@@ -36,7 +36,8 @@ class Answers:
 
     It is iterated once, which connects and publishes; a loop that is left early is closed by
     :meth:`close`, or at the end of a ``with`` block. Its own thread keeps the connection alive:
-    the child of a fork has the account as it was then, and no more replies. Raises what a :class:`~baton.fleet.Collection` does.
+    the child of a fork has the account as it was then, and no more replies. Raises what a
+    :class:`~baton.fleet.Collection` does.
     """
 
     def __init__(

@@ -263,9 +263,9 @@ class Collection:
         """Whether those of the group that is asked have finished."""
         if self._names:
             return not self._tally.waiting and not self._tally.is_busy(self._names)
-        if self._plan.expected is None:
-            return self._tally.targets_finished
-        return 0 < self._plan.expected.count <= self._answered
+        if self._plan.expected is not None and 0 < self._plan.expected.count <= self._answered:
+            return True
+        return self._tally.targets_finished  # then nobody else can
 
     @property
     def _time_left(self) -> float:

@@ -11,7 +11,9 @@ import math
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +34,10 @@ _LONGEST: Final = 64 * 1024 * 1024
 """Bytes that are read of a file."""
 _ID: Final = re.compile(r"[0-9a-f]{1,64}\Z")
 _SUFFIX: Final = ".json"
+_FRESH: Final = re.compile(r"\.[0-9a-f]{1,64}\.[0-9a-f]{8}\Z")
+"""The name of a file that is being written."""
+_LEFT: Final = 3600.0
+"""Seconds after which nobody writes it any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +90,7 @@ class Runs:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _replace(path, content)
-            for old in self._paths()[_KEPT:]:
-                old.unlink(missing_ok=True)
+            self._prune()
         except OSError as error:
             if not self._warned:
                 logger.warning("The run cannot be kept in %s: %s", self.folder, error.strerror)
@@ -112,12 +117,30 @@ class Runs:
         return _read(found[0])
 
     def all(self) -> Iterator[Run]:
-        """Each run that can be read, the last one first."""
-        for path in self._paths():
+        """Each run that can be read, the last one first. Raises ConfigurationError if the folder
+        cannot be."""
+        try:
+            paths = self._paths()
+        except OSError as error:
+            raise ConfigurationError(f"{self.folder}: {error.strerror}") from None
+        for path in paths:
             try:
                 yield _read(path)
             except ConfigurationError as error:
                 logger.warning("%s", error)
+
+    def _prune(self) -> None:
+        """Delete what is beyond the last hundred, and what a process left that was killed while it
+        wrote; another process may do the same."""
+        for path in [*self._paths()[_KEPT:], *self._leftovers()]:
+            with suppress(OSError):  # gone, or no file: that keeps no run from being kept
+                path.unlink()
+
+    def _leftovers(self) -> Iterator[Path]:
+        for path in self.folder.iterdir():
+            with suppress(OSError):
+                if _FRESH.match(path.name) and path.lstat().st_mtime < time.time() - _LEFT:
+                    yield path
 
     def _paths(self) -> list[Path]:
         """The files of the runs, the newest first."""
@@ -127,7 +150,7 @@ class Runs:
         for path in self.folder.iterdir():
             if path.suffix == _SUFFIX and _ID.match(path.stem):
                 try:
-                    found.append((path.stat().st_mtime_ns, path))
+                    found.append((path.lstat().st_mtime_ns, path))
                 except FileNotFoundError:
                     continue  # another process has pruned it
         return [path for _, path in sorted(found, reverse=True)]
