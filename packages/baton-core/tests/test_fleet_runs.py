@@ -151,7 +151,7 @@ def test_what_is_in_the_folder_besides_keeps_no_run_from_being_kept(
     (tmp_path / "abc.json").symlink_to("abc.json")
     (tmp_path / "abd.json").mkdir()
     for path in (tmp_path / "abc.json", tmp_path / "abd.json"):
-        os.utime(path, (1, 1), follow_symlinks=False)
+        os.utime(path, (0, 0), follow_symlinks=False)
     runs = kept(tmp_path, "1f")
     assert [each.result.message_id for each in runs.all()] == ["1f"]
     assert runs.load("1f").result.message_id == "1f"
