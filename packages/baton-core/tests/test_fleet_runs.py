@@ -156,7 +156,8 @@ def test_what_is_in_the_folder_besides_keeps_no_run_from_being_kept(
     assert [each.result.message_id for each in runs.all()] == ["1f"]
     assert runs.load("1f").result.message_id == "1f"
     caplog.clear()
-    kept(tmp_path, *(f"2{number:x}" for number in range(100)))
+    for number in range(100):
+        runs.keep(run(f"2{number:x}"))
     assert len(list(tmp_path.glob("2*.json"))) == 100
     assert not caplog.records
 
