@@ -169,12 +169,24 @@ def test_a_command_arrives_as_it_was(requester: Requester, text: str) -> None:
     assert decode_body(publication.body) == message == json.loads(publication.body)
 
 
+@pytest.mark.parametrize("expires", [True, "5", 10**400])
+def test_an_expiry_that_is_no_number(requester: Requester, expires: Any) -> None:
+    with pytest.raises(InvalidMessage, match=r"A command cannot expire in (True|5|10*…) s"):
+        requester.command(PING, "production", expires=expires)
+
+
+@pytest.mark.parametrize("key", [5, None, b"production", ("production",)])
+def test_a_target_that_is_no_text(requester: Requester, key: Any) -> None:
+    with pytest.raises(InvalidMessage, match="A target is a string, not "):
+        requester.command(PING, [key])
+
+
 @pytest.mark.parametrize("expires", [0, -1, 604_801, float("nan"), float("inf")])
 def test_no_expiry(requester: Requester, expires: float) -> None:
     with pytest.raises(InvalidMessage) as caught:
         requester.command(PING, "production", expires=expires)
     assert str(caught.value) == (
-        f"A command cannot expire in {expires:g} s: more than 0 and at most 604,800 are allowed"
+        f"A command cannot expire in {expires} s: more than 0 and at most 604,800 are allowed"
     )
 
 

@@ -204,3 +204,13 @@ def test_the_reasons_of_so_many_failures_are_kept(
     for name in "abc":
         say(tally, name, end={"outcome": "failed"}, type="error", error_class="E")
     assert [each.error_class for each in tally.failures()] == ["E", "E", ""]
+
+
+def test_a_server_of_both_kinds_has_answered_once(tally: Tally) -> None:
+    for name, original in [("a", True), ("a", False), ("b", False), ("b", True), ("c", True)]:
+        for _ in range(2):
+            instance = f"{name}{original}"
+            say(tally, name, instance=instance, end=None if original else DONE, original=original)
+    say(tally, "", instance="nameless")
+    assert (tally.answered, tally.answered_at_all) == (3, 4)
+    assert tally.answered_at_all == 1 + len(tally.finished | tally.originals)

@@ -94,9 +94,9 @@ class Requester:
                 f'"{shorten(reply_to)}" is no reply key: 1 to 64 of A-Z a-z 0-9 . _ - are allowed'
             )
         expires = self.expires if expires is None else expires
-        if not 0 < expires <= _EXPIRES_LIMIT:
+        if not (_is_number(expires) and 0 < expires <= _EXPIRES_LIMIT):
             raise InvalidMessage(
-                f"A command cannot expire in {expires:g} s: "
+                f"A command cannot expire in {shorten(f'{expires}', 40)} s: "
                 f"more than 0 and at most {_EXPIRES_LIMIT:,} are allowed"
             )
         headers = self._headers(targets, [where] if isinstance(where, str) else list(where), splay)
@@ -128,7 +128,13 @@ class Requester:
         return headers
 
 
-def _check_key(key: str) -> None:
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_key(key: object) -> None:
+    if not isinstance(key, str):
+        raise InvalidMessage(f"A target is a string, not {shorten(repr(key), 40)}")
     try:
         size = len(key.encode())
     except UnicodeEncodeError:

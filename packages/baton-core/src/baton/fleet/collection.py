@@ -275,7 +275,7 @@ class Collection:
     @property
     def _answered(self) -> int:
         """How many have answered, Ruby servers among them."""
-        return self._tally.answered + len(self._tally.originals - self._tally.finished)
+        return self._tally.answered_at_all
 
     @property
     def _not_asked(self) -> tuple[str, ...]:

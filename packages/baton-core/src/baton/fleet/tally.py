@@ -59,6 +59,8 @@ class Tally:
         self._nameless: set[str] = set()
         self._faults: dict[str, _Fault] = {}
         self._times = array("d")
+        self._both = 0
+        """Names that are finished and original; counted, since it is asked at every reply."""
         self._overflowed = False
 
     def ask(self, targets: Iterable[str]) -> None:
@@ -95,8 +97,7 @@ class Tally:
             self._finish(name)
         self._blame(reply)
         if reply.original:
-            self.originals |= {name} - {""}
-            self.waiting.discard(name)
+            self._answer_as_original(name)
         elif reply.end is None:
             if instance not in self._ended:  # what its handler left running may say more
                 self._open.add(instance)
@@ -112,6 +113,11 @@ class Tally:
     def answered(self) -> int:
         """How many servers have finished: by name, or by instance where they say none."""
         return len(self.finished) + len(self._nameless)
+
+    @property
+    def answered_at_all(self) -> int:
+        """How many servers have answered: those that have finished, and Ruby servers."""
+        return self.answered + len(self.originals) - self._both
 
     @property
     def targets_finished(self) -> bool:
@@ -187,8 +193,16 @@ class Tally:
             fault.error_class = _said(reply, "error_class")
             fault.error_message = _said(reply, "error_message")
 
+    def _answer_as_original(self, name: str) -> None:
+        if name and name not in self.originals:
+            self.originals.add(name)
+            self._both += name in self.finished
+        self.waiting.discard(name)
+
     def _finish(self, name: str) -> None:
-        self.finished.add(name)
+        if name not in self.finished:
+            self.finished.add(name)
+            self._both += name in self.originals
         self.waiting.discard(name)
         self._unfinished.discard(name)
 
