@@ -392,6 +392,17 @@ async def test_a_run_is_kept_when_it_is_asked_for(fleet: Fleet, tmp_path: Path) 
     assert ended.deadline == pytest.approx(ended.result.sent + SHORT, abs=0.2)
 
 
+async def test_a_run_is_kept_from_the_first_group_that_somebody_listens_on(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    await fleet.add(B)
+    runs = Runs(tmp_path)
+    batches = Batches(Amount(1))
+    async with fleet.collection((A, B), batches=batches, timeout=LONG, runs=runs) as collection:
+        await anext(aiter(collection))
+        assert runs.load().result.unroutable == (A,)
+
+
 async def test_a_run_that_was_left_is_kept_as_interrupted(fleet: Fleet, tmp_path: Path) -> None:
     await fleet.add(A)
     async with fleet.collection(expected=ALL, timeout=LONG, runs=Runs(tmp_path)) as collection:

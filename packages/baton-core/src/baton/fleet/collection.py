@@ -82,6 +82,7 @@ class Collection:
         """Those of the group that is asked, where they are known."""
         self._pending: set[str] = set()
         """Those that were asked and had not finished when it was last looked."""
+        self._is_kept = False
         self._sent = time.time()
         self._began: float | None = None
         self._ended: float | None = None
@@ -231,7 +232,7 @@ class Collection:
             self.exchange_missing = error.missing
             return
         self._began = self._collector.confirmed_at
-        if number == 0:
+        if not self._is_kept:
             self._keep(interrupted=True)
         self._done.clear()
         with suppress(TimeoutError):
@@ -321,6 +322,7 @@ class Collection:
     def _keep(self, *, interrupted: bool) -> None:
         if self._runs is None or self.message_id is None:
             return
+        self._is_kept = True
         expected = self._plan.expected
         self._runs.keep(
             Run(
