@@ -192,3 +192,10 @@ def test_no_condition_is_slow_to_read(text: str) -> None:
         except InvalidFilter:
             pass
     assert time.process_time() - began < 1
+
+
+def test_a_long_list_is_looked_at_in_part() -> None:
+    """Wildcards on it would hold up whatever else the server has to do."""
+    server = Server(facts={"packages": [str(number) for number in range(1001)]})
+    assert parse(["packages contains 999"]).matches(server)
+    assert not parse(["packages contains 1000"]).matches(server)

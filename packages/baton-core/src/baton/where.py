@@ -34,7 +34,7 @@ LONGEST_CONDITION: Final = 1000
 MOST_BYTES: Final = 32 * 1024
 """Of all conditions together: a command's headers have to fit into a frame of 128 KiB."""
 
-_MOST_ITEMS: Final = 10_000
+_MOST_ITEMS: Final = 1000
 """Of a list or an object that are looked at."""
 _RULE: Final = (
     "NAME, not NAME, or NAME OPERATOR VALUE is allowed, with one of = != < <= > >= contains"

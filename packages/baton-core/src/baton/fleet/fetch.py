@@ -17,7 +17,7 @@ from baton.errors import ConfigurationError, MonitorUnavailable
 from baton.fleet.document import parse_json
 from baton.text import printable, shorten
 
-LONGEST: Final = 64 * 1024 * 1024
+LONGEST: Final = 16 * 1024 * 1024
 """Bytes that a document may have."""
 _CHUNK: Final = 64 * 1024
 _NOT_FOUND: Final = 404
