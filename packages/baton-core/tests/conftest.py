@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import os
@@ -29,12 +30,19 @@ from baton.transports import Publication
 from baton.transports.memory import MemoryBroker, memory_broker
 
 
+@pytest.fixture(scope="session")
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where runs are kept meanwhile."""
+    return tmp_path_factory.mktemp("state")
+
+
 @pytest.fixture(autouse=True)
-def own_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_settings(monkeypatch: pytest.MonkeyPatch, state_home: Path) -> Iterator[None]:
     """No test sees the settings of whoever runs it, nor leaves any behind."""
     for name in list(os.environ):
         if name.startswith("BATON_") and not name.startswith("BATON_TEST_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(state_home))
     yield
     configure()
 
@@ -99,6 +107,34 @@ def install(site: Path) -> Callable[..., None]:
         (info / "entry_points.txt").write_text("\n".join(lines))
 
     return install
+
+
+class Screen(io.TextIOWrapper):
+    """What a terminal is to a program that writes to it; it keeps what it was given."""
+
+    def __init__(self, encoding: str = "utf-8") -> None:
+        self._bytes = io.BytesIO()
+        super().__init__(self._bytes, encoding, newline="")
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+    @property
+    def shown(self) -> str:
+        """All that was written."""
+        self.flush()
+        return self._bytes.getvalue().decode(self.encoding)
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Screen]:
+    """Makes terminals of 20 columns and 10 lines, to redirect an output to."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("LINES", "10")
+    return Screen
 
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

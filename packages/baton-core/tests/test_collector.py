@@ -133,7 +133,7 @@ async def test_a_lost_connection_ends_it(fleet: Fleet) -> None:
     async with fleet.collector() as collector:
         await collector.send({"type": "greet"}, ["production"])
         fleet.broker.disconnect()
-        with pytest.raises(BrokerUnavailable):
+        with pytest.raises(BrokerUnavailable, match="The connection to the broker was lost"):
             await collect(collector)
 
 

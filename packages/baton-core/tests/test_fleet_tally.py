@@ -130,6 +130,18 @@ def test_of_who_does_not_say_where_it_is_nobody_knows_which_target_it_is(tally: 
     assert tally.silent == ()
 
 
+def test_of_who_listens_on_a_key_of_its_own_nobody_knows_which_target_it_is(tally: Tally) -> None:
+    tally.ask(["restart.web01"])
+    say(tally, "web01", environment="production")
+    assert tally.silent == ()
+
+
+def test_a_ruby_server_may_answer_somebody_else(tally: Tally) -> None:
+    tally.ask(["staging"])
+    say(tally, "ruby", environment="production", original=True, end=None)
+    assert list(tally.silent) == ["staging"]
+
+
 def test_targets_that_are_servers_can_all_have_finished(tally: Tally) -> None:
     tally.ask(["a", "b", "nowhere"])
     say(tally, "a")

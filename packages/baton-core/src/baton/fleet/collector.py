@@ -281,7 +281,7 @@ class Collector(TransportListener):
 
     def lost(self, error: BrokerError) -> None:
         """Part of the transport's listener: the connection has gone."""
-        self._fail(error)
+        self._fail(BrokerUnavailable(f"The connection to the broker was lost: {error}"))
 
     async def _listen(self) -> None:
         transport = self._require_transport()

@@ -11,6 +11,7 @@ from typing import Any, Final, TypedDict, TypeGuard
 
 from baton.errors import InvalidMessage
 from baton.names import LONGEST_FQDN, check_name
+from baton.splay import LONGEST_SPLAY
 from baton.text import printable, shorten
 
 PATIENCE: Final = 2.0
@@ -19,8 +20,6 @@ PATIENCE_EACH: Final = 0.001
 """Seconds more for each server that is expected."""
 LONGEST_TIME: Final = 604_800.0
 """Seconds: a week, the longest of a command's times."""
-LONGEST_SPLAY: Final = 3600.0
-"""Seconds over which a fleet's answers may be spread."""
 _MOST_SERVERS: Final = 999_999_999
 """No number of servers is larger: what can be computed with, and as many as may be written."""
 

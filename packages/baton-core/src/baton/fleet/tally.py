@@ -178,8 +178,9 @@ class Tally:
     def _hear(self, reply: Reply, keys: Collection[str]) -> None:
         for key in keys:
             self._unheard.pop(key, None)
-        if "environment" not in reply.message and self._targets.isdisjoint(keys):
-            self._placeless = True  # it does not say where it is: it may be in any of them
+        if not reply.original and self._targets.isdisjoint(keys):
+            # It does not say where it is, or listens on a key of its own: it may be any of them.
+            self._placeless = True
 
     def _blame(self, reply: Reply) -> None:
         if reply.succeeded is not False:
