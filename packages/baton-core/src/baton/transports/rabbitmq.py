@@ -29,6 +29,7 @@ from yarl import URL
 
 from baton.errors import BatonError, BrokerUnavailable
 from baton.transports.base import Delivery, Publication, Topology, Transport, TransportListener
+from baton.transports.gathering_writer import GatheringWriter
 from baton.transports.rabbitmq_errors import loss, refusal
 from baton.transports.rabbitmq_terms import envelope_of, properties_of
 from baton.transports.tls import client_context, server_name
@@ -365,7 +366,8 @@ class _Socket(TransportFactory):
     async def create(
         self, url: URL, **kwargs: Any
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, self._writer = await self._factory.create(url, **kwargs, **self._options)
+        reader, writer = await self._factory.create(url, **kwargs, **self._options)
+        self._writer = GatheringWriter(reader, writer)
         return TolerantReader(reader), self._writer
 
     def abort(self) -> None:

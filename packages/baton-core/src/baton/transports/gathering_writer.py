@@ -1,0 +1,56 @@
+"""A writer that sends what is written in one turn of the event loop at once.
+
+aiormq writes each frame by itself, and a write to a socket that is not busy is a system call, a
+segment, and a wake-up of whoever reads: for a server that answers often, they cost more than the
+answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+_MOST: Final = 65_536
+"""Bytes that are gathered at most, as many as asyncio buffers before its drain() waits."""
+
+
+class GatheringWriter(asyncio.StreamWriter):
+    """Writes to the transport of *writer*, whose counterpart is *reader*."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        super().__init__(writer.transport, writer.transport.get_protocol(), reader, loop)
+        self._turns = loop
+        # Without anybody who knows it, it would close the transport.
+        self._original = writer
+        self._gathered: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send *data* with what else is written in this turn of the loop."""
+        if not self._gathered:
+            self._turns.call_soon(self._send)
+        self._gathered.append(bytes(data))
+        self._size += len(data)
+        if self._size >= _MOST:
+            self._send()
+
+    def write_eof(self) -> None:
+        """Send what is gathered, and that it was the last."""
+        self._send()
+        super().write_eof()
+
+    def close(self) -> None:
+        """Send what is gathered, and close."""
+        self._send()
+        super().close()
+
+    async def drain(self) -> None:
+        """Send what is gathered, and wait until there is room for more."""
+        self._send()
+        await super().drain()
+
+    def _send(self) -> None:
+        if self._gathered:
+            gathered, self._gathered, self._size = self._gathered, [], 0
+            super().write(b"".join(gathered))
