@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -96,3 +99,60 @@ def test_nothing_is_added_where_nothing_goes_wrong(capsys: pytest.CaptureFixture
     with errors_as_exit_codes("baton"):
         click.echo("done")
     assert capsys.readouterr() == ("done\n", "")
+
+
+WRITES = {
+    "at once": "click.echo('y' * 100_000)",
+    "in the end": "sys.stdout and print('y')",
+}
+
+
+def program(writes: str) -> list[str]:
+    """A program that writes when its input has ended."""
+    text = (
+        "import sys, click; from baton.cli.exit_codes import errors_as_exit_codes\n"
+        "sys.stdin.read()\n"
+        f"with errors_as_exit_codes('x'): {WRITES[writes]}"
+    )
+    return [sys.executable, "-c", text]
+
+
+@pytest.mark.parametrize("writes", WRITES)
+@pytest.mark.parametrize(
+    ("to", "code", "said"),
+    [
+        (">/dev/full", 1, "x: Standard output cannot be written: No space left on device\n"),
+        (">&-", 0, ""),
+        (">/dev/full 2>&1", 1, ""),
+    ],
+)
+def test_an_output_that_takes_nothing(to: str, code: int, said: str, writes: str) -> None:
+    command = ["bash", "-c", f'exec "$@" </dev/null {to}', "bash", *program(writes)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (code, "", said)
+
+
+@pytest.mark.parametrize("writes", WRITES)
+def test_a_pipe_that_nobody_reads_any_more(writes: str) -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(program(writes), stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (141, b"")
+
+
+def test_an_error_of_a_file_is_a_fault() -> None:
+    with pytest.raises(OSError, match="No space"), errors_as_exit_codes("baton"):
+        raise OSError(errno.ENOSPC, "No space left on device", "/var/tmp/x")
+
+
+def test_the_words_of_a_broker_do_not_act_on_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit), errors_as_exit_codes("baton"):
+        raise BrokerUnavailable("mq1.example.org (\x1b[2Jbye)\nsecond line")
+    assert (
+        capsys.readouterr().err
+        == "baton: mq1.example.org (\N{REPLACEMENT CHARACTER}[2Jbye)\nsecond line\n"
+    )
