@@ -101,3 +101,9 @@ def _started(broker: Broker | NoBroker) -> Broker:
     if isinstance(broker, NoBroker):
         pytest.fail(str(broker), pytrace=False)
     return broker
+
+
+@pytest.fixture(autouse=True)
+def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands keep their runs there, not where those of whoever runs the tests are."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

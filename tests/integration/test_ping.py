@@ -78,8 +78,8 @@ class TestCommands:
         assert by_name.out.startswith("web01.example.org ")
         assert "production" in by_name.out
         assert "1 server answered" in by_name.out
-        (answer,) = json.loads(as_json.out)["answers"]
-        assert (answer["fqdn"], answer["type"]) == ("web01.example.org", "pong")
+        (reply,) = json.loads(as_json.out)["replies"]
+        assert (reply["fqdn"], reply["message"]["type"]) == ("web01.example.org", "pong")
         assert partly.code == 1
         assert "1 server answered" in partly.out
         assert 'No server listens on "nowhere"' in partly.err
@@ -147,7 +147,7 @@ class TestCommands:
             ended = command("send", "ping", "web01", '{"type":"foo"}', "--wait", "--url", vhost.url)
             sent = command("send", "baton-ping", "web01", '{"type":"ping"}', "--url", vhost.url)
         assert ended.code == 1  # it was not done
-        assert json.loads(ended.out)["error_class"] == "UnknownMessageType"
+        assert "web01: UnknownMessageType: Unknown message type: foo" in ended.out
         assert sent.code == 0
         assert len(sent.out.strip()) == 32
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 
 import click
@@ -112,6 +113,16 @@ def test_exit_codes(run: Run, what: str, code: int, said: str) -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (code, "", said)
 
 
+@pytest.mark.parametrize("arguments", ["--help", "send --help", "--version"])
+def test_an_output_that_takes_nothing(arguments: str) -> None:
+    program = f'exec "$0" -c "{MAIN}" {arguments} >/dev/full'
+    ran = subprocess.run(
+        ["bash", "-c", program, sys.executable], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 1
+    assert ran.stderr == "baton: Standard output cannot be written: No space left on device\n"
+
+
 @pytest.mark.usefixtures("disk")
 def test_a_fault_of_a_command_is_not_hidden(run: Run) -> None:
     ran = run("-c", MAIN, "disk", "bug")
@@ -163,6 +174,8 @@ HEAVY = {"aio_pika", "aiormq", "asyncio", "pika", "pydantic", "yaml", "ssl"}
         ["extensions"],
         ["extensions", "--json"],
         ["facts", "--help"],
+        ["ping", "--help"],
+        ["replies", "--help"],
         ["send", "--help"],
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import click
 import pytest
@@ -78,15 +79,52 @@ async def test_it_prints_the_message_id(memory_url: str) -> None:
     assert len(bytes.fromhex(result.stdout.strip())) == 16
 
 
+WEB01 = re.compile(r"web01\.example\.org +\d+\.\d ms  (.*)")
+
+
+def said_by_web01(result: Result) -> list[str]:
+    """What the lines of replies say; each is web01's. They end with an empty line."""
+    lines = result.stdout.partition("\n\n")[0].splitlines()
+    matches = [WEB01.fullmatch(line) for line in lines]
+    assert None not in matches, lines
+    return [match[1] for match in matches if match is not None]
+
+
 @pytest.mark.usefixtures("web01")
 async def test_it_prints_the_replies(memory_url: str) -> None:
     result = await send("baton-echo", "web01.example.org", ECHO, "--url", memory_url, "--wait")
     assert (result.exit_code, result.stderr) == (0, "")
+    assert said_by_web01(result) == [
+        '{"type": "info", "message": "about to echo"}',
+        '{"type": "echoed", "n": 7}',
+    ]
+    assert "\n\n1 server answered in 0." in result.stdout
+
+
+@pytest.mark.usefixtures("web01")
+async def test_it_prints_the_replies_in_json(memory_url: str) -> None:
+    arguments = ["--url", memory_url, "--wait", "--json"]
+    result = await send("baton-echo", "web01.example.org", ECHO, *arguments)
+    assert (result.exit_code, result.stderr) == (0, "")
+    document = json.loads(result.stdout)
     server = {"environment": "production", "fqdn": "web01.example.org", "app_names": ["shop"]}
-    assert [json.loads(line) for line in result.stdout.splitlines()] == [
+    assert (document["extension"], document["type"]) == ("baton-echo", "echo")
+    assert [each["message"] for each in document["replies"]] == [
         {**server, "type": "info", "message": "about to echo"},
         {**server, "type": "echoed", "n": 7},
     ]
+
+
+@pytest.mark.usefixtures("web01")
+@pytest.mark.parametrize("keys", [["web01.example.org", "production"], ["--all"]])
+async def test_several_targets_are_one_command(memory_url: str, keys: list[str]) -> None:
+    arguments = ["--url", memory_url, "--wait", "--expect", "1"]
+    result = await send("baton-echo", *keys, ECHO, *arguments)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert len(said_by_web01(result)) == 2
+    assert "1 of 1 server answered" in result.stdout
+    sent = await send("baton-echo", *keys, ECHO, "--url", memory_url)
+    assert (sent.exit_code, len(sent.stdout.split())) == (0, 1)
 
 
 @pytest.mark.usefixtures("web01")
@@ -94,7 +132,8 @@ async def test_a_server_that_says_nothing_has_answered(memory_url: str) -> None:
     result = await send(
         "baton-echo", "web01.example.org", '{"type":"hush"}', "--url", memory_url, "--wait"
     )
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert said_by_web01(result) == ["done"]
 
 
 @pytest.mark.usefixtures("web01")
@@ -102,16 +141,36 @@ async def test_a_server_that_has_not_done_it(memory_url: str) -> None:
     arguments = ["--url", memory_url, "--wait"]
     result = await send("baton-echo", "web01.example.org", '{"type":"fail"}', *arguments)
     assert result.exit_code == 1
-    (error,) = map(json.loads, result.stdout.splitlines())
-    assert (error["type"], error["error_message"]) == ("error", "the disk is full")
+    assert said_by_web01(result) == ["error: the disk is full"]
+    assert "\nfailed (1)       web01.example.org: OSError: the disk is full" in result.stdout
 
 
 @pytest.mark.usefixtures("web01")
 async def test_a_server_that_says_no_more_than_that_it_has_not_done_it(memory_url: str) -> None:
-    arguments = ["--url", memory_url, "--wait"]
+    arguments = ["--url", memory_url, "--wait", "--expect", "2"]
     result = await send("baton-echo", "web01.example.org", '{"type":"late"}', *arguments)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "baton: web02.example.org: expired\n"
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert re.search(r"^web02\.example\.org +\d+\.\d ms  expired$", result.stdout, re.MULTILINE)
+    assert "\nfailed (1)       web02.example.org: expired\n" in result.stdout
+
+
+@pytest.mark.usefixtures("web01")
+@pytest.mark.parametrize(("where", "code"), [("apps contains shop", 0), ("apps contains x", 1)])
+async def test_a_filter(memory_url: str, where: str, code: int) -> None:
+    arguments = ["--url", memory_url, "--wait", "--timeout", "0.2", "--where", where, "--names"]
+    result = await send("baton-echo", "production", ECHO, *arguments)
+    assert (result.exit_code, result.stderr) == (code, "")
+    assert result.stdout == ("" if code else "web01.example.org\n")
+
+
+@pytest.mark.usefixtures("web01")
+async def test_a_filter_where_nobody_waits(memory_url: str) -> None:
+    arguments = ["--url", memory_url, "--splay", "0.1"]
+    result = await send("baton-echo", "production", ECHO, *arguments, "--where", "cpus")
+    assert (result.exit_code, len(result.stdout.split())) == (0, 1)
+    result = await send("baton-echo", "production", ECHO, *arguments, "--where", "cpus >> 8")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith('baton: The condition "cpus >> 8" ')
 
 
 async def test_nobody_answers(memory_url: str) -> None:
@@ -124,25 +183,25 @@ async def test_nobody_answers(memory_url: str) -> None:
     broker.declare(deaf, MemoryTransport(broker, TransportListener()))
     arguments = ["--url", memory_url, "--wait", "--timeout", "0.001"]
     result = await send("baton-echo", "production", ECHO, *arguments)
-    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("0 servers answered\nlater: baton replies ")
+    assert result.stderr == 'baton: No answer from "production" within 0.001 s\n'
 
 
 @pytest.mark.usefixtures("web01")
 @pytest.mark.parametrize("wait", [[], ["--wait"]])
 async def test_nobody_listens(memory_url: str, wait: list[str]) -> None:
     result = await send("baton-echo", "staging", ECHO, "--url", memory_url, *wait)
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (1, "0 servers answered\n" if wait else "")
     assert result.stderr == 'baton: No server listens on "staging" (exchange baton_echo_in)\n'
 
 
-@pytest.mark.parametrize(("wait", "exchange"), [([], "in"), (["--wait"], "out")])
-async def test_no_service_has_connected_yet(
-    memory_url: str, wait: list[str], exchange: str
-) -> None:
+@pytest.mark.parametrize("wait", [[], ["--wait"]])
+async def test_no_service_has_connected_yet(memory_url: str, wait: list[str]) -> None:
     result = await send("baton-echo", "production", ECHO, "--url", memory_url, *wait)
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (1, "0 servers answered\n" if wait else "")
     assert result.stderr == (
-        f'baton: No server listens on "production" (exchange baton_echo_{exchange}): '
+        'baton: No server listens on "production" (exchange baton_echo_in): '
         "no service has connected yet, the exchange does not exist\n"
     )
 
@@ -204,6 +263,31 @@ async def test_no_number_of_seconds(memory_url: str, option: str) -> None:
     result = await send("baton-echo", "production", ECHO, "--url", memory_url, option, "0")
     assert result.exit_code == 2
     assert f"Invalid value for '{option}'" in result.stderr
+
+
+async def test_the_json_is_forgotten(memory_url: str) -> None:
+    result = await send("baton-echo", "production", "--url", memory_url)
+    assert (result.exit_code, result.stdout) == (2, "")
+    said = result.stderr.splitlines()[-1]
+    assert said.startswith("Error: Invalid value for JSON: A command is a JSON object with a type")
+    assert said.endswith('came: "production"')
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["production", ECHO, "--timeout", "1"], "--timeout goes with --wait"),
+        (["production", ECHO, "--json"], "--json goes with --wait"),
+        (["production", ECHO, "--expect", "3"], "--expect goes with --wait"),
+        ([ECHO], "Name one KEY or more, or --all"),
+        ([ECHO, "--wait"], "Name one KEY or more, or --all"),
+        (["production", ECHO, "--all"], "Name one KEY or more, or --all"),
+    ],
+)
+async def test_wrong_use(memory_url: str, arguments: list[str], reason: str) -> None:
+    result = await send("baton-echo", *arguments, "--url", memory_url)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1] == f"Error: {reason}"
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def shown(default: object) -> str:
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Every command of the three packages, with what is typed to call it."""
     context = click.Context(baton_command)
-    for name in ("doctor", "extensions", "facts", "ping", "run", "send"):
+    for name in ("doctor", "extensions", "facts", "ping", "replies", "run", "send"):
         command = baton_command.get_command(context, name)
         assert command is not None
         yield f"baton {name}", command
@@ -158,7 +158,7 @@ def test_the_extension_that_is_written_step_by_step_works(tmp_path: Path) -> Non
     asked = run(
         "-c", "from baton.cli.main import main; main()", "disk", "nowhere", "--url", "memory://x"
     )
-    assert (asked.returncode, asked.stdout) == (1, "")
+    assert (asked.returncode, asked.stdout) == (1, "0 servers answered\n")
     assert 'No server listens on "nowhere"' in asked.stderr
     executable = run("-c", "from baton_disk.executable import main; main()", "--help")
     assert "Start the baton-disk service" in executable.stdout

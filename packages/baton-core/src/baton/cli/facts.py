@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 
 from baton.cli.exit_codes import NO
 from baton.cli.options import broker_options, load_configuration
+from baton.cli.terminal import Terminal
 from baton.text import printable, shorten
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _print_rows(rows: Iterable[tuple[str, str]]) -> None:
 
 
 def _width() -> int | None:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return Terminal().width
 
 
 def _shown(value: Any) -> str:

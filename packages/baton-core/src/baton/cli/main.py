@@ -21,6 +21,7 @@ _OWN: Final = {
     "doctor": "baton.cli.doctor:doctor",
     "extensions": "baton.cli.extensions:extensions",
     "facts": "baton.cli.facts:facts",
+    "replies": "baton.cli.replies:replies",
     "run": "baton.cli.run:run",
     "send": "baton.cli.send:send",
 }
@@ -39,6 +40,10 @@ class _Commands(click.Group):
             return own
         entries = entry_points(group=COMMANDS_GROUP, name=cmd_name)
         return _load(next(iter(entries))) if entries else None
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with errors_as_exit_codes("baton"):  # --help prints, too
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         with errors_as_exit_codes("baton"):

@@ -21,10 +21,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Seconds(click.FloatRange):
-    """How long something may take: more than nothing, and up to a week."""
+    """How long something may take: more than nothing, unless *zero* is allowed, and up to *most*
+    seconds, by default a week."""
 
-    def __init__(self) -> None:
-        super().__init__(min=0, min_open=True, max=604_800)
+    def __init__(self, *, zero: bool = False, most: float = 604_800) -> None:
+        super().__init__(min=0, min_open=not zero, max=most)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

@@ -2,56 +2,60 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from baton.cli.exit_codes import DONE, NO
-from baton.cli.options import Seconds, broker_options, load_configuration
+from baton.cli.fleet.options import FleetOptions, fleet_options
+from baton.cli.options import broker_options, load_configuration
 from baton.errors import InvalidMessage
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
     from baton.extension import Extension
-    from baton.fleet import Reply
 
 
 @click.command()
 @click.argument("extension")
-@click.argument("key")
+@click.argument("keys", nargs=-1, metavar="KEY...")
 @click.argument("message", metavar="JSON")
+@click.option("--wait", is_flag=True, help="Wait for the replies, and print them.")
+@fleet_options
 @broker_options("<extension>")
-@click.option("--wait", is_flag=True, help="Print the replies, a JSON line each.")
-@click.option("--timeout", type=Seconds(), default=2.0, show_default=True, help="Seconds to wait.")
-@click.option("--expires", type=Seconds(), help="Seconds after which no server starts it any more.")
 def send(
     extension: str,
-    key: str,
+    keys: tuple[str, ...],
     message: str,
+    wait: bool,
+    fleet: FleetOptions,
     config: Path | None,
     url: str | None,
-    wait: bool,
-    timeout: float,
-    expires: float | None,
 ) -> None:
-    """Publish a command to EXTENSION's servers that listen on KEY.
+    """Publish a command to EXTENSION's servers that listen on one of the KEYs.
 
-    Prints the message id. Exits with 1 if no server listens on KEY; with --wait also if none
-    answers, or one says that it has not done it.
+    Prints the message id; with --wait what each server says, and a summary. Exits with 1 if no
+    server listens on a KEY; with --wait also if one does not answer, or has not done it.
     """
     from baton.extension import find_extension  # noqa: PLC0415
 
+    if not wait and fleet.of_waiting:
+        raise click.UsageError(f"{fleet.of_waiting[0]} goes with --wait")
+    command = _parse(message)  # first: without it, the last KEY is taken for it
+    if fleet.everyone == bool(keys):
+        raise click.UsageError("Name one KEY or more, or --all")
     found = find_extension(extension)
-    command = _parse(message)
     configuration = load_configuration(found.name, config, url)
+    targets = fleet.keys(keys)
     if wait:
-        import asyncio  # noqa: PLC0415
+        from baton.cli.fleet.answers import body  # noqa: PLC0415
+        from baton.cli.fleet.asking import ask  # noqa: PLC0415
+        from baton.cli.fleet.collecting import Question  # noqa: PLC0415
 
-        sys.exit(asyncio.run(_send_and_wait(configuration, found, command, key, timeout, expires)))
-    _send(configuration, found, command, key, expires)
+        request = fleet.request(command, targets)
+        sys.exit(ask(Question(configuration, found, request, fleet, body)))
+    _send(configuration, found, command, targets, fleet)
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -67,34 +71,19 @@ def _send(
     configuration: Configuration,
     extension: Extension,
     command: dict[str, Any],
-    key: str,
-    expires: float | None,
+    keys: tuple[str, ...],
+    fleet: FleetOptions,
 ) -> None:
     from baton.api import API  # noqa: PLC0415
 
     kind = type("SendAPI", (API,), {"extension": extension.name})
+    options: dict[str, Any] = {"where": fleet.where, "splay": fleet.splay}
     with kind(configuration) as api:
-        click.echo(api.publish(command, key, expires=expires))
-
-
-async def _send_and_wait(
-    configuration: Configuration,
-    extension: Extension,
-    command: dict[str, Any],
-    key: str,
-    timeout: float,
-    expires: float | None,
-) -> int:
-    from baton.fleet import Collector  # noqa: PLC0415
-
-    answers: list[Reply] = []
-    async with Collector(configuration, extension) as collector:
-        await collector.send(command, [key], expires=expires)
-        async for reply in collector.replies(timeout):
-            answers.append(reply)
-            if reply.is_output:
-                click.echo(json.dumps(dict(reply.message)))
-            elif reply.succeeded is False:
-                click.echo(f"baton: {reply.fqdn}: {reply.outcome}", err=True)
-    failed = any(reply.succeeded is False for reply in answers)
-    return DONE if answers and not failed else NO
+        click.echo(
+            api.publish(
+                command,
+                keys,
+                expires=fleet.expires,
+                **{name: value for name, value in options.items() if value},
+            )
+        )
