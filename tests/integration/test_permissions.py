@@ -197,14 +197,13 @@ class TestCommands:
         with process("--url", users["server"].url, **SERVER) as service:
             service.wait_for("is ready")
             pinged = command("ping", WEB01.fqdn, "--url", users["requester"].url)
-            asked = command(
-                "send", "ping", WEB01.fqdn, ping, "--wait", "--url", users["requester"].url
-            )
+            wait = ("--wait", "--json", "--url", users["requester"].url)
+            asked = command("send", "ping", WEB01.fqdn, ping, *wait)
             sent = command("send", "ping", WEB01.fqdn, ping, "--url", users["web"].url)
             nobody = command("send", "ping", "nowhere", ping, "--url", users["web"].url)
         assert (pinged.code, pinged.err) == (0, "")
         assert (asked.code, asked.err) == (0, "")
-        assert json.loads(asked.out)["type"] == "pong"
+        assert json.loads(asked.out)["replies"][0]["message"]["type"] == "pong"
         assert (sent.code, sent.err) == (0, "")
         assert (nobody.code, nobody.out) == (1, "")
 
