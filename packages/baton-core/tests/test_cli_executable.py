@@ -12,10 +12,20 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from baton.cli.executable import service_executable
+from baton.cli.executable import monitor_executable, service_executable
 from baton.extension import Extension
 
 SECRET = "hunter2"
+
+MONITOR = """\
+from baton import Extension, Monitor
+from baton.cli.executable import monitor_executable
+
+class DiskMonitor(Monitor):
+    extension = "baton-disk"
+
+main = monitor_executable(Extension("baton-disk", monitor="disk_monitor:DiskMonitor"))
+"""
 
 SERVICE = """\
 from baton import Consumer, Extension, Service
@@ -192,3 +202,45 @@ def test_it_logs_to_the_file_of_its_configuration(config: Path) -> None:
         assert process.stderr.read() == ""
         assert process.wait() == 0
     assert said[-1].endswith("baton-disk stopped, everything was finished\n")
+
+
+def test_the_help_of_a_monitor() -> None:
+    main = monitor_executable(Extension("baton-disk", monitor="disk_monitor:DiskMonitor"))
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    for text in (
+        "Usage: baton-disk-monitor [OPTIONS]",
+        "Read what the servers that run baton-disk say.",
+        "/etc/baton-disk-monitor/",
+        "--instance",
+        "--daemonize",
+        "--log-format",
+    ):
+        assert text in result.output
+
+
+@pytest.mark.parametrize("instance", [[], ["--instance", "office"]])
+@pytest.mark.timeout(30)
+def test_a_monitor_runs_until_it_is_told_to_stop(site: Path, instance: list[str]) -> None:
+    (site / "disk_monitor.py").write_text(MONITOR)
+    command = [sys.executable, "-c", "from disk_monitor import main; main()", "--url", "memory://"]
+    with subprocess.Popen([*command, *instance], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "The monitor of baton-disk is ready" in line:
+                process.terminate()
+        assert process.wait() == 0
+    assert "INFO    Stopping on SIGTERM\n" in "".join(said)
+
+
+@pytest.mark.usefixtures("own_logging")
+def test_a_monitor_that_cannot_be(memory_url: str) -> None:
+    without = monitor_executable(Extension("baton-disk"))
+    assert fails(without, "--url", memory_url).stderr == (
+        "baton-disk-monitor: The extension baton-disk has no monitor\n"
+    )
+    named = monitor_executable(Extension("baton-disk", monitor="baton.monitor:Monitor"))
+    result = fails(named, "--url", memory_url, "--instance", "")
+    assert result.stderr.startswith('baton-disk-monitor: The monitor instance "" should be 1 to')

@@ -1,4 +1,4 @@
-"""The factory for executables: what starts an extension's service on a server."""
+"""The factories for executables: what starts an extension's service on a server, and its monitor."""
 
 from __future__ import annotations
 
@@ -50,6 +50,54 @@ def service_executable(extension: Extension) -> click.Command:
                     process,
                     configuration,
                     lambda: [extension.load("service")(configuration)],
+                )
+            )
+
+    return main
+
+
+def monitor_executable(extension: Extension) -> click.Command:
+    """The executable ``<extension>-monitor``: it runs the monitor until SIGTERM or SIGINT.
+
+    ::
+
+        monitor = monitor_executable(extension)
+
+    Its file is ``/etc/<extension>-monitor/<extension>-monitor.cfg``. It exits as
+    :func:`service_executable` says, and with 1 if another process is the same instance.
+    """
+    program = f"{extension.name}-monitor"
+    usage = f"Read what the servers that run {extension.name} say."
+
+    @click.command(program, help=usage, context_settings=HELP)
+    @process_options
+    @broker_options(program)
+    @click.option(
+        "--instance",
+        metavar="NAME",
+        help="What this monitor is called. What is said while an instance is away waits for it in "
+        "the broker for a day; only one process may be the same instance. "
+        "[default: none, and nothing waits]",
+    )
+    @log_options
+    def main(
+        config: Path | None,
+        url: str | None,
+        instance: str | None,
+        log_level: str,
+        log_format: str,
+        process: ProcessOptions,
+    ) -> None:
+        with errors_as_exit_codes(program):
+            setup_logging(log_level, style=log_format)
+            configuration = load_configuration(program, config, url)
+            control(program, process, configuration)
+            if configuration.log_file is not None:
+                setup_logging(log_level, configuration.log_file, log_format)
+            monitor = extension.load("monitor")(configuration, instance)
+            sys.exit(
+                run_process(
+                    program, process, configuration, lambda: [monitor], failed=monitor.failed
                 )
             )
 
