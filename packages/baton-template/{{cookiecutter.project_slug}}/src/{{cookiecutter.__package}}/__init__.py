@@ -1,0 +1,3 @@
+"""{{ cookiecutter.project_slug }}: {{ cookiecutter.summary }}"""
+
+__version__ = "0.1.0"
