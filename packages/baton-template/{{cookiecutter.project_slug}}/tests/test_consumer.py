@@ -35,7 +35,9 @@ def consumer(web01: Server, audit: Audit) -> {{ cookiecutter.__prefix }}Consumer
     return consumer
 
 
-def test_it_listens_on_every_key_of_its_server(consumer: {{ cookiecutter.__prefix }}Consumer) -> None:
+def test_it_listens_on_every_key_of_its_server(
+    consumer: {{ cookiecutter.__prefix }}Consumer,
+) -> None:
     assert set(consumer.routing_keys) == {
         "production",
         "shop.production",
@@ -45,7 +47,10 @@ def test_it_listens_on_every_key_of_its_server(consumer: {{ cookiecutter.__prefi
 
 
 def test_it_measures_a_folder(
-    consumer: {{ cookiecutter.__prefix }}Consumer, audit: Audit, web01: Server, folder: Path
+    consumer: {{ cookiecutter.__prefix }}Consumer,
+    audit: Audit,
+    web01: Server,
+    folder: Path,
 ) -> None:
     consumer.process_message(Message(Measure(str(folder)).to_message()))
     progress, answer = audit.heard
@@ -64,7 +69,9 @@ def test_it_measures_a_folder(
 
 
 def test_it_follows_no_link(
-    consumer: {{ cookiecutter.__prefix }}Consumer, audit: Audit, folder: Path
+    consumer: {{ cookiecutter.__prefix }}Consumer,
+    audit: Audit,
+    folder: Path,
 ) -> None:
     (folder / "round").symlink_to(folder)
     consumer.process_message(Message(Measure(str(folder)).to_message()))
@@ -72,7 +79,9 @@ def test_it_follows_no_link(
 
 
 def test_it_says_how_far_it_is(
-    consumer: {{ cookiecutter.__prefix }}Consumer, audit: Audit, folder: Path
+    consumer: {{ cookiecutter.__prefix }}Consumer,
+    audit: Audit,
+    folder: Path,
 ) -> None:
     consumer.progress_every = 1
     consumer.process_message(Message(Measure(str(folder)).to_message()))
@@ -82,7 +91,10 @@ def test_it_says_how_far_it_is(
 
 @pytest.mark.parametrize("name", ["no-such-folder", "one"])
 def test_no_folder(
-    consumer: {{ cookiecutter.__prefix }}Consumer, audit: Audit, folder: Path, name: str
+    consumer: {{ cookiecutter.__prefix }}Consumer,
+    audit: Audit,
+    folder: Path,
+    name: str,
 ) -> None:
     with pytest.raises(FileNotFoundError, match=r"no folder .* on web01\.example\.org"):
         consumer.process_message(Message(Measure(f"{folder}/{name}").to_message()))

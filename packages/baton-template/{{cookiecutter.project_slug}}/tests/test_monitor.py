@@ -16,7 +16,8 @@ from {{ cookiecutter.__package }}.service import {{ cookiecutter.__prefix }}Serv
 
 @pytest.fixture
 def reader(
-    baton_monitor: MonitorFactory, caplog: pytest.LogCaptureFixture
+    baton_monitor: MonitorFactory,
+    caplog: pytest.LogCaptureFixture,
 ) -> Reader[{{ cookiecutter.__prefix }}Monitor]:
     """A monitor that runs, and what it has read."""
     caplog.set_level(logging.INFO)

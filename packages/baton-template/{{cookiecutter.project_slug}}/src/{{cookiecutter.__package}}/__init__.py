@@ -1,3 +1,3 @@
-"""{{ cookiecutter.project_slug }}: {{ cookiecutter.summary }}"""
+"""{{ cookiecutter.summary }}"""
 
 __version__ = "0.1.0"

@@ -45,9 +45,7 @@ def command(target: str, path: str, timeout: float, config: Path | None, url: st
     sys.exit(asyncio.run(_ask(configuration, question, target, timeout)))
 
 
-async def _ask(
-    configuration: Configuration, question: Measure, target: str, timeout: float
-) -> int:
+async def _ask(configuration: Configuration, question: Measure, target: str, timeout: float) -> int:
     from baton.fleet import Collector
 
     from {{ cookiecutter.__package }}.messages import Measured

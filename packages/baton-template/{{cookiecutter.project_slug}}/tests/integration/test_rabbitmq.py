@@ -62,7 +62,8 @@ def test_a_command_is_answered(
 ) -> None:
     baton_service({{ cookiecutter.__prefix }}Service, web01)
     reader = baton_monitor({{ cookiecutter.__prefix }}Monitor)
-    message_id = baton_client.api({{ cookiecutter.__prefix }}API).measure("production", str(folder))
+    api = baton_client.api({{ cookiecutter.__prefix }}API)
+    message_id = api.measure("production", str(folder))
     assert [reader.next().type, reader.next().type] == ["info", "measured"]
     assert reader.messages[-1]["size"] == 7
     assert reader.messages[-1].correlation_id == message_id

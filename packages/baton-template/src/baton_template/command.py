@@ -1,0 +1,103 @@
+"""``baton new``: a new extension."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from baton.cli.exit_codes import WRONG_USE
+
+if TYPE_CHECKING:
+    from baton_template.answers import Answers
+
+
+@click.command()
+@click.argument("name")
+@click.option("--summary", metavar="TEXT", help="What it does, in one sentence.")
+@click.option("--author", metavar="NAME", help="Who writes it. [default: git's user.name]")
+@click.option("--email", metavar="ADDRESS", help="Their address. [default: git's user.email]")
+@click.option(
+    "--license",
+    "license_name",
+    metavar="ID",
+    help="MIT, BSD-3-Clause, Apache-2.0 or Proprietary. [default: MIT]",
+)
+@click.option(
+    "-o",
+    "--output-dir",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Where its folder is made. [default: here]",
+)
+@click.option("--no-input", is_flag=True, help="Ask nothing, and take the defaults.")
+@click.option("--list", "only_list", is_flag=True, help="Write nothing; list what would be.")
+def new(
+    name: str,
+    summary: str | None,
+    author: str | None,
+    email: str | None,
+    license_name: str | None,
+    output_dir: Path,
+    no_input: bool,
+    only_list: bool,
+) -> None:
+    """Make a new extension, in a folder baton-NAME that must not exist.
+
+    NAME is what it is called: "My Deploy" makes baton-my-deploy, imported as baton_my_deploy.
+    Asks for what no option says. It is complete: it works, has tests, and can be released.
+    """
+    from baton_template.naming import Refused  # noqa: PLC0415
+    from baton_template.project import make_project, planned_files  # noqa: PLC0415
+
+    given = {"summary": summary, "author": author, "email": email, "license": license_name}
+    try:
+        answers = _answers(name, given, ask=not (no_input or only_list))
+        if only_list:
+            for path in planned_files(answers):
+                click.echo(f"{answers.slug}/{path}")
+            return
+        folder = make_project(answers, output_dir)
+    except Refused as error:
+        click.echo(f"baton: {error}", err=True)
+        sys.exit(WRONG_USE)
+    _say_what_next(folder if output_dir.is_absolute() else output_dir / answers.slug)
+
+
+def _answers(name: str, given: dict[str, str | None], *, ask: bool) -> Answers:
+    """What was *given*, what a person says, or the defaults. Raises Refused."""
+    from baton_template.answers import (  # noqa: PLC0415
+        LICENSES,
+        SUMMARY,
+        Answers,
+        default_author,
+        default_email,
+    )
+
+    # What is wrong is said before anything is asked.
+    Answers(name, **{key: value for key, value in given.items() if value is not None})
+    questions = {
+        "summary": ("What does it do, in one sentence", lambda: SUMMARY, None),
+        "author": ("Who writes it", default_author, None),
+        "email": ("Your address (may be empty)", default_email, None),
+        "license": ("Under which license", lambda: LICENSES[0], click.Choice(LICENSES)),
+    }
+    said = {}
+    for key, (question, default, kind) in questions.items():
+        answer = given[key]
+        if answer is None:
+            answer = default()
+            if ask:
+                answer = click.prompt(question, default=answer, type=kind)
+        said[key] = answer
+    return Answers(name, **said)
+
+
+def _say_what_next(folder: Path) -> None:
+    click.echo(f"{folder} is made. Try it:\n")
+    click.echo(f"  cd {shlex.quote(str(folder))}")
+    click.echo("  python3 -m venv .venv && . .venv/bin/activate")
+    click.echo("  pip install -e '.[dev]'")
+    click.echo("  pytest")
