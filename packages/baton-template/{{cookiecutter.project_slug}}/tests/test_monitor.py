@@ -21,7 +21,9 @@ def reader(
 ) -> Reader[{{ cookiecutter.__prefix }}Monitor]:
     """A monitor that runs, and what it has read."""
     caplog.set_level(logging.INFO)
-    return baton_monitor({{ cookiecutter.__prefix }}Monitor)
+    reader = baton_monitor({{ cookiecutter.__prefix }}Monitor)
+    caplog.clear()
+    return reader
 
 
 def test_it_logs_answers(
@@ -48,5 +50,6 @@ def test_it_logs_errors(
     baton_service({{ cookiecutter.__prefix }}Service, web01)
     baton_client.ask(Measure("/no/such/folder").to_message(), "production")
     assert reader.next().type == "error"
-    (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
+    (record,) = [each for each in caplog.records if each.name == "baton.monitor"]
+    assert record.levelno == logging.ERROR
     assert "There is no folder /no/such/folder" in record.getMessage()
