@@ -7,6 +7,6 @@ import json
 import sys
 
 if __name__ == "__main__":
-    reason = json.loads(r"""{{ cookiecutter | refusal | tojson }}""")
+    reason = json.loads(r""" {{ cookiecutter | refusal | tojson }} """)
     if reason:
         sys.exit(f"baton-template: {reason}")

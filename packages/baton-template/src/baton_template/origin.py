@@ -22,9 +22,12 @@ def cruft_state(cookiecutter: Mapping[str, Any]) -> str:
 
     A checkout knows its repository and its commit. A wheel knows the tag of its release alone:
     then ``template`` is empty, and ``cruft update --template-path`` says where the repository is.
+    cruft itself, which says no ``_repo_dir``, puts its own state in the place of this one; what it
+    compares of two versions of the template must not differ by theirs.
     """
-    folder = Path(cookiecutter["_repo_dir"])
-    given = str(cookiecutter["_template"])
+    if "_repo_dir" not in cookiecutter:
+        return "{}"
+    folder, given = Path(cookiecutter["_repo_dir"]), str(cookiecutter["_template"])
     top = _git(folder, "rev-parse", "--show-toplevel")
     commit = _git(folder, "rev-parse", "HEAD")
     in_checkout = bool(top and commit) and _git(folder, "ls-files", "cookiecutter.json") != ""
