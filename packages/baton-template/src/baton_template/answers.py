@@ -43,7 +43,9 @@ class Answers:
         _check_text("summary", self.summary)
         _check_text("author", self.author)
         if self.email and (len(self.email) > LONGEST_TEXT or not _EMAIL.fullmatch(self.email)):
-            raise Refused("The email is no address: one such as me@example.org, or none, is allowed")
+            raise Refused(
+                "The email is no address: one such as me@example.org, or none, is allowed"
+            )
         if self.license not in LICENSES:
             raise Refused(f"The license is not known: {', '.join(LICENSES)} are allowed")
 

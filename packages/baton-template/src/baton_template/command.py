@@ -5,12 +5,15 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
 from baton.cli.exit_codes import WRONG_USE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from baton_template.answers import Answers
 
 
@@ -78,7 +81,7 @@ def _answers(name: str, given: dict[str, str | None], *, ask: bool) -> Answers:
 
     # What is wrong is said before anything is asked.
     Answers(name, **{key: value for key, value in given.items() if value is not None})
-    questions = {
+    questions: dict[str, tuple[str, Callable[[], str], click.ParamType[Any] | None]] = {
         "summary": ("What does it do, in one sentence", lambda: SUMMARY, None),
         "author": ("Who writes it", default_author, None),
         "email": ("Your address (may be empty)", default_email, None),

@@ -1,4 +1,4 @@
-"""The factories for executables: what starts an extension's service on a server, and its monitor."""
+"""The factories for executables: what starts an extension's service, and its monitor."""
 
 from __future__ import annotations
 
