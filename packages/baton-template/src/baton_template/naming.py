@@ -52,7 +52,7 @@ def names_of(name: str) -> Names:
     'baton-cafe-2-go'
     """
     words = _words(name)
-    if len(words) > 1 and words[0] == "baton":
+    while len(words) > 1 and words[0] == "baton":  # or baton-x could be two extensions
         words = words[1:]
     short = "-".join(words)
     _check(name, short)

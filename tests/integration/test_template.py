@@ -1,0 +1,220 @@
+"""What authors do: from the wheels of Baton to an extension on a real RabbitMQ, and its release."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from brokers.vhost import Vhost
+from integration.running import Process
+
+ROOT = Path(__file__).parents[2]
+AWKWARD = ("baton-test-lab", f"baton-{'a' * 30}")
+"""A name whose classes look like tests, and the longest. The unit tests of baton-template have all
+the others."""
+UV = os.environ.get("HATCH_UV") or shutil.which("uv")
+
+CALL_THE_API = """\
+import sys
+from baton import Configuration
+from baton_my_deploy.api import MyDeployAPI
+
+with MyDeployAPI(Configuration(rabbit_url=sys.argv[1])) as api:
+    print(api.measure("production", sys.argv[2]))
+"""
+
+
+MAKE_THEM = """\
+import sys
+from pathlib import Path
+from baton_template.answers import Answers
+from baton_template.project import make_project
+
+for name in sys.argv[1:]:
+    make_project(Answers(name), Path("awkward"))
+"""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment of its own, and the folder that its commands are run in."""
+
+    folder: Path
+    work: Path
+
+    def path(self, program: str) -> str:
+        return str(self.folder / "bin" / program)
+
+    def run(self, program: str, *arguments: str | Path, at: str = "", code: int = 0) -> str:
+        """Run one of its commands to its end, and give what it prints."""
+        return run(self.path(program), *arguments, at=self.work / at, code=code)
+
+    def install(self, *arguments: str | Path, at: str = "") -> None:
+        python = self.path("python")
+        if UV:
+            run(UV, "pip", "install", "-q", "-p", python, *arguments, at=self.work / at)
+        else:
+            run(python, "-m", "pip", "install", "-q", *arguments, at=self.work / at)
+
+
+def run(*arguments: str | Path, at: Path, code: int = 0) -> str:
+    ended = subprocess.run(
+        [str(argument) for argument in arguments],
+        cwd=at,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+        env=os.environ | {"VIRTUAL_ENV": "", "MYPY_CACHE_DIR": str(CACHE)},
+    )
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    return ended.stdout + ended.stderr
+
+
+def environment(parent: Path, name: str) -> Environment:
+    folder, work = parent / name, parent / f"{name}-work"
+    work.mkdir()
+    if UV:
+        run(UV, "venv", "-q", "-p", sys.executable, folder, at=work)
+    else:
+        run(sys.executable, "-m", "venv", folder, at=work)
+    return Environment(folder, work)
+
+
+def build(source: Path, output: Path) -> None:
+    """The sdist and the wheel of *source*, as a release has them."""
+    run("hatchling", "build", "-d", output, at=source)
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """What of Baton an author installs."""
+    folder = tmp_path_factory.mktemp("wheels")
+    with ThreadPoolExecutor() as pool:
+        list(
+            pool.map(
+                lambda name: build(ROOT / "packages" / name, folder),
+                ("baton-core", "baton-template"),
+            )
+        )
+    return sorted(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def author(tmp_path_factory: pytest.TempPathFactory, wheels: list[Path]) -> Environment:
+    """An author's environment: Baton from the wheels."""
+    made = environment(tmp_path_factory.mktemp("author"), "venv")
+    made.install(*wheels)
+    return made
+
+
+@pytest.mark.timeout(300)
+def test_the_whole_path(
+    author: Environment,
+    wheels: list[Path],
+    vhost: Vhost,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    began = time.monotonic()
+    planned = author.run("baton", "new", "My Deploy", "--list").splitlines()
+    author.run("baton", "new", "My Deploy", "--no-input")
+    project = author.work / "baton-my-deploy"
+    made = [f"{project.name}/{path.relative_to(project)}" for path in project.rglob("*")]
+    assert sorted(path for path in made if (author.work / path).is_file()) == planned
+    author.install("-e", ".[dev]", at=project.name)
+    assert re.search(
+        r"^my-deploy +baton-my-deploy 0.1.0 +Tells how much a folder holds\.$",
+        author.run("baton", "extensions"),
+        re.MULTILINE,
+    )
+    assert " passed" in author.run("python", "-m", "pytest", "-q", at=project.name)
+    seconds = time.monotonic() - began
+    record_property("seconds from baton new to tests that pass", seconds)
+    assert seconds < 60
+    author.run("ruff", "check", ".", at=project.name)
+    author.run("ruff", "format", "--check", ".", at=project.name)
+    author.run("mypy", at=project.name)
+    said = author.run(
+        *("python", "-m", "pytest", "-q", "-m", "integration", "--baton-broker", vhost.url),
+        at=project.name,
+    )
+    assert "3 passed" in said
+
+    author.run("baton", "add", "consumer", "restart", at=project.name)
+    talks_to_servers(author, vhost, tmp_path)
+
+    build(project, tmp_path / "dist")
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    (sdist,) = (tmp_path / "dist").glob("*.tar.gz")
+    assert "baton_my_deploy/py.typed" in ZipFile(wheel).namelist()
+    with tarfile.open(sdist) as archive:
+        assert "baton_my_deploy-0.1.0/tests/test_service.py" in archive.getnames()
+    server = environment(tmp_path, "server")
+    server.install(wheels[0], wheel)
+    assert "baton-my-deploy 0.1.0" in server.run("baton", "extensions")
+    for program in ("baton-my-deploy", "baton-my-deploy-monitor"):
+        assert f"Usage: {program} " in server.run(program, "--help")
+    assert str(server.folder) in server.run(
+        "python", "-c", "import baton_my_deploy; print(baton_my_deploy.__file__)"
+    )
+
+
+def talks_to_servers(author: Environment, vhost: Vhost, folder: Path) -> None:
+    """The service answers the API and the commands, and the monitor prints it."""
+    (folder / "holds").mkdir()
+    (folder / "holds" / "seven").write_text("7 bytes")
+    holds = str(folder / "holds")
+    url = ("--url", vhost.url)
+    names = {"BATON_FQDN": "web01.example.org", "BATON_ENVIRONMENT": "production"}
+    monitor = Process([author.path("baton-my-deploy-monitor"), *url], {})
+    service = Process([author.path("baton-my-deploy"), *url], names)
+    try:
+        monitor.wait_for("ready")
+        service.wait_for("is ready")
+        assert author.run("python", "-c", CALL_THE_API, vhost.url, holds)
+        monitor.wait_for(f"web01.example.org {holds}: 1 files, 7 bytes")
+        said = author.run("baton", "my-deploy", "web01.example.org", holds, *url)
+        assert said.splitlines() == [
+            f"web01.example.org                measuring {holds}",
+            "web01.example.org                1 files, 7 bytes",
+        ]
+        refused = author.run("baton", "my-deploy", "web01.example.org", "etc", *url, code=2)
+        assert "path should be absolute" in refused
+        missing = author.run("baton", "my-deploy", "web01.example.org", "/no/such", *url, code=1)
+        assert "error: There is no folder /no/such on web01.example.org" in missing
+        monitor.wait_for("There is no folder /no/such")
+        restart = ("restart.web01.example.org", '{"type": "restart"}')
+        done = author.run("baton", "send", "my-deploy", *restart, "--wait", *url)
+        assert "restart is done on web01.example.org" in done
+    finally:
+        service.end()
+        monitor.end()
+
+
+@pytest.mark.timeout(300)
+def test_awkward_names_go_all_the_way(author: Environment) -> None:
+    author.run("python", "-c", MAKE_THEM, *AWKWARD)
+    folders = [Path("awkward") / slug for slug in AWKWARD]
+    author.install(*(each for path in folders for each in ("-e", f"{path}[dev]")))
+    listed = author.run("baton", "extensions")
+    for slug in AWKWARD:
+        assert re.search(rf"^{slug.removeprefix('baton-')} +{slug} 0\.1\.0 ", listed, re.MULTILINE)
+    author.run("mypy", "--strict", *(path / "src" for path in folders))
+    with ThreadPoolExecutor(2) as pool:
+        said = pool.map(
+            lambda path: author.run("python", "-m", "pytest", "-q", at=str(path)), folders
+        )
+        assert all(" passed" in each for each in said)
