@@ -59,7 +59,8 @@ class Environment:
 
     def run(self, program: str, *arguments: str | Path, at: str = "", code: int = 0) -> str:
         """Run one of its commands to its end, and give what it prints."""
-        return run(self.path(program), *arguments, at=self.work / at, code=code)
+        cache = {"MYPY_CACHE_DIR": str(self.work / ".mypy_cache")}
+        return run(self.path(program), *arguments, at=self.work / at, code=code, **cache)
 
     def install(self, *arguments: str | Path, at: str = "") -> None:
         python = self.path("python")
@@ -69,7 +70,7 @@ class Environment:
             run(python, "-m", "pip", "install", "-q", *arguments, at=self.work / at)
 
 
-def run(*arguments: str | Path, at: Path, code: int = 0) -> str:
+def run(*arguments: str | Path, at: Path, code: int = 0, **more: str) -> str:
     ended = subprocess.run(
         [str(argument) for argument in arguments],
         cwd=at,
@@ -77,7 +78,7 @@ def run(*arguments: str | Path, at: Path, code: int = 0) -> str:
         text=True,
         check=False,
         timeout=200,
-        env=os.environ | {"VIRTUAL_ENV": "", "MYPY_CACHE_DIR": str(CACHE)},
+        env=os.environ | {"VIRTUAL_ENV": ""} | more,
     )
     assert ended.returncode == code, ended.stdout + ended.stderr
     return ended.stdout + ended.stderr
