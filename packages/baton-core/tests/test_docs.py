@@ -98,12 +98,16 @@ def shown(default: object) -> str:
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
-    """Every command of the three packages, with what is typed to call it."""
+    """Every command of the packages, with what is typed to call it."""
     context = click.Context(baton_command)
-    for name in ("doctor", "extensions", "facts", "ping", "replies", "run", "send"):
+    for name in ("doctor", "extensions", "facts", "new", "ping", "replies", "run", "send"):
         command = baton_command.get_command(context, name)
         assert command is not None
         yield f"baton {name}", command
+    add = baton_command.get_command(context, "add")
+    assert isinstance(add, click.Group)
+    for name, command in add.commands.items():
+        yield f"baton add {name}", command
     yield "baton-ping", service_executable(find_extension("baton-ping"))
     yield "baton-ping-monitor", monitor_command
 

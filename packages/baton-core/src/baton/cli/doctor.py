@@ -43,14 +43,15 @@ def doctor(
     """Say whether this server can do its work, and what to mend.
 
     Looks at the configuration, this server, the EXTENSIONs (by default all that are installed),
-    each host of the pool, and what a service does there. Run it as the service's user. Exits
-    with 1 if a check failed.
+    each host of the pool, and what a service does there. Run it as the service's user. In the
+    folder of an extension's project it says, too, whether that is found and starts. Exits with 1
+    if a check failed.
     """
     import asyncio  # noqa: PLC0415
 
     from baton.doctor import Request  # noqa: PLC0415
 
-    request = Request(extensions, config, url, _checked(management))
+    request = Request(extensions, config, url, _checked(management), Path())
     findings = asyncio.run(_examine(request, quiet=as_json))
     numbers = Counter(finding.status.value for finding in findings)
     if as_json:

@@ -22,6 +22,7 @@ from baton.doctor.installed import (
     examine_server,
     find_candidates,
 )
+from baton.doctor.project import examine_project, find_project
 
 _DEADLINE: Final = float(Configuration.model_fields["deadline"].default)
 """Seconds, where no configuration says otherwise."""
@@ -33,12 +34,14 @@ class Request:
     with the file and the URL that a service is started with.
 
     ``management`` is the URL of the broker's management plugin, if it is not at its usual port.
+    ``folder`` may be an author's project, which is examined then, too.
     """
 
     names: Sequence[str] = ()
     path: Path | None = None
     url: str | None = None
     management: str | None = None
+    folder: Path | None = None
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ async def examine(request: Request) -> AsyncIterator[Finding]:
         examination.configurations,
         examination.servers,
         examination.extensions,
+        examination.project,
         examination.hosts,
         examination.trials,
         examination.clocks,
@@ -110,6 +114,12 @@ class _Examination:
             yield Check("extension").failed("none is installed", "pip install baton-ping")
         for candidate in self._candidates or ():
             yield await examine_extension(candidate, _DEADLINE)
+
+    async def project(self) -> AsyncIterator[Finding]:
+        project = find_project(self._request.folder) if self._request.folder else None
+        if project is not None:
+            async for finding in examine_project(project, self._request.path, _DEADLINE):
+                yield finding
 
     async def hosts(self) -> AsyncIterator[Finding]:
         self._find_brokers()
