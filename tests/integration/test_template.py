@@ -18,6 +18,7 @@ from zipfile import ZipFile
 import pytest
 
 from brokers.vhost import Vhost
+from integration.pages import said, script_of
 from integration.running import Process
 
 ROOT = Path(__file__).parents[2]
@@ -219,3 +220,29 @@ def test_awkward_names_go_all_the_way(author: Environment) -> None:
             lambda path: author.run("python", "-m", "pytest", "-q", at=str(path)), folders
         )
         assert all(" passed" in each for each in said)
+
+
+@pytest.mark.timeout(300)
+def test_the_tutorial_line_by_line(wheels: list[Path], vhost: Vhost, tmp_path: Path) -> None:
+    script, steps = script_of(ROOT / "docs" / "tutorial.md")
+    script = script.replace("amqp://localhost", vhost.url)
+    if UV:
+        script = f'pip() {{ {UV} pip "$@"; }}\n' + script.replace(
+            "python3 -m venv", f"{UV} venv -q -p {sys.executable}"
+        )
+    where = {"PIP_FIND_LINKS": str(wheels[0].parent), "UV_FIND_LINKS": str(wheels[0].parent)}
+    ran = subprocess.run(
+        ["bash"],
+        input=script,
+        cwd=tmp_path,
+        env=os.environ | where | {"TMPDIR": str(tmp_path), "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=250,
+    )
+    printed = said(ran.stdout)
+    for step, text in zip(steps, printed, strict=False):
+        assert step.pattern.fullmatch(text), f"$ {step.command}\n{text}"
+    assert len(printed) == len(steps) + 1, ran.stdout
