@@ -16,6 +16,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from baton_template.answers import Answers
+from baton_template.project import planned_files
 from brokers.vhost import Vhost
 from integration.pages import said, script_of
 from integration.running import Process
@@ -85,7 +87,7 @@ def run(*arguments: str | Path, at: Path, code: int = 0, **more: str) -> str:
 
 
 def used() -> float:
-    """The seconds of a processor that commands have taken: how busy the machine is does not count."""
+    """The seconds of a processor that commands have taken, however busy the machine is."""
     times = os.times()
     return times.children_user + times.children_system
 
@@ -137,6 +139,7 @@ def test_the_whole_path(
 ) -> None:
     began = used()
     planned = author.run("baton", "new", "My Deploy", "--list").splitlines()
+    assert planned == [f"baton-my-deploy/{path}" for path in planned_files(Answers("My Deploy"))]
     author.run("baton", "new", "My Deploy", "--no-input")
     project = author.work / "baton-my-deploy"
     made = [f"{project.name}/{path.relative_to(project)}" for path in project.rglob("*")]

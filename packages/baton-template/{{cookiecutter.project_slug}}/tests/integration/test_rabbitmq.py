@@ -32,7 +32,7 @@ def rabbitmq_url(pytestconfig: pytest.Config) -> Iterator[str]:
         from testcontainers.core.wait_strategies import LogMessageWaitStrategy
     except ImportError:
         pytest.fail("Which RabbitMQ? --baton-broker URL; or pip install -e '.[docker]'")
-    started = LogMessageWaitStrategy("Server startup complete")
+    started = LogMessageWaitStrategy(r"completed with \d+ plugins")
     container = DockerContainer(IMAGE).with_exposed_ports(5672).waiting_for(started)
     # The user guest may come from the broker's own host alone.
     container.with_env("RABBITMQ_DEFAULT_USER", "baton").with_env("RABBITMQ_DEFAULT_PASS", "secret")
