@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from baton.cli.exit_codes import WRONG_USE
+from baton.cli.exit_codes import INTERRUPTED, WRONG_USE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,9 @@ def new(
     except Refused as error:
         click.echo(f"baton: {error}", err=True)
         sys.exit(WRONG_USE)
+    except click.Abort:  # Ctrl-C at a question
+        click.echo(err=True)
+        sys.exit(INTERRUPTED)
     _say_what_next(folder if output_dir.is_absolute() else output_dir / answers.slug)
 
 
