@@ -200,15 +200,6 @@ def talks_to_servers(author: Environment, vhost: Vhost, folder: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_name_whose_classes_look_like_tests(author: Environment) -> None:
-    """Of the other awkward names, the unit tests of baton-template show that they work."""
-    author.run("baton", "new", "test-lab", "--no-input")
-    author.install("-e", "baton-test-lab[dev]")
-    assert "baton-test-lab 0.1.0" in author.run("baton", "extensions")
-    assert " passed" in author.run("python", "-m", "pytest", "-q", at="baton-test-lab")
-
-
-@pytest.mark.timeout(300)
 def test_the_tutorial_line_by_line(wheels: list[Path], vhost: Vhost, tmp_path: Path) -> None:
     script, steps = script_of(ROOT / "docs" / "tutorial.md")
     script = script.replace("amqp://localhost", vhost.url)

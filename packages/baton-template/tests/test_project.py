@@ -76,6 +76,9 @@ for slug, package, prefix in (line.split() for line in sys.stdin):
         print(slug, [reply.message.type for reply in replies])
 """
 
+QUIET = ["-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
+"""Of a pytest that finds the plugins of Baton's own tests, too."""
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -186,6 +189,22 @@ def test_each_awkward_name_gives_a_service_that_answers(projects: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines() == [f"{each.slug} ['info', 'measured']" for each in names]
+
+
+@pytest.mark.parametrize("slug", ["baton-test-lab", "baton-test", f"baton-{'a' * 30}"])
+def test_its_tests_are_found_and_its_classes_are_not_taken_for_tests(
+    projects: Path, slug: str
+) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", *QUIET],
+        cwd=projects / slug,
+        env={**os.environ, "PYTHONPATH": "src", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "48/51 tests collected (3 deselected)" in ran.stdout
 
 
 def test_the_configuration_that_it_brings(project: Path) -> None:
