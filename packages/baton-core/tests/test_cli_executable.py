@@ -211,12 +211,13 @@ def test_the_help_of_a_monitor() -> None:
     for text in (
         "Usage: baton-disk-monitor [OPTIONS]",
         "Read what the servers that run baton-disk say.",
-        "/etc/baton-disk-monitor/",
         "--instance",
         "--daemonize",
         "--log-format",
     ):
         assert text in result.output
+    unwrapped = "".join(result.output.split())
+    assert "/etc/baton-disk-monitor/baton-disk-monitor.cfg" in unwrapped
 
 
 @pytest.mark.parametrize("instance", [[], ["--instance", "office"]])
