@@ -48,6 +48,7 @@ FILES = {
     "src/baton_my_deploy/monitor.py",
     "src/baton_my_deploy/py.typed",
     "src/baton_my_deploy/service.py",
+    "src/baton_my_deploy/text.py",
     "tests/conftest.py",
     "tests/integration/test_rabbitmq.py",
     "tests/test_api.py",
@@ -58,6 +59,7 @@ FILES = {
     "tests/test_messages.py",
     "tests/test_monitor.py",
     "tests/test_service.py",
+    "tests/test_text.py",
 }
 
 ASK_EACH = """\
@@ -204,7 +206,7 @@ def test_its_tests_are_found_and_its_classes_are_not_taken_for_tests(
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "48/51 tests collected (3 deselected)" in ran.stdout
+    assert "57/60 tests collected (3 deselected)" in ran.stdout
 
 
 def test_the_configuration_that_it_brings(project: Path) -> None:

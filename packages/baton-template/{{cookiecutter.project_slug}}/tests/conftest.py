@@ -8,9 +8,18 @@ import pytest
 from baton import Configuration, Server
 
 
+@pytest.fixture(scope="session")
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where what was asked is kept meanwhile."""
+    return tmp_path_factory.mktemp("state")
+
+
 @pytest.fixture(autouse=True)
-def configuration(baton_configuration: Configuration) -> Configuration:
+def configuration(
+    baton_configuration: Configuration, state_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Configuration:
     """A broker in memory for each test. None sees the settings of whoever runs it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(state_home))
     return baton_configuration
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -21,10 +23,19 @@ def test_who_answers(baton_service: ServiceFactory, web01: Server, folder: Path)
     baton_service({{ cookiecutter.__prefix }}Service, web01)
     result = run("web01.example.org", str(folder))
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.splitlines() == [
-        f"web01.example.org                measuring {folder}",
-        "web01.example.org                2 files, 7 bytes",
-    ]
+    progress, answer, _, summary, _ = result.stdout.splitlines()
+    assert re.fullmatch(rf"web01\.example\.org +\d+\.\d ms  measuring {folder}", progress)
+    assert re.fullmatch(r"web01\.example\.org +\d+\.\d ms  2 files, 7 bytes", answer)
+    assert summary.startswith("1 server answered in ")
+
+
+def test_the_same_for_programs(baton_service: ServiceFactory, web01: Server, folder: Path) -> None:
+    baton_service({{ cookiecutter.__prefix }}Service, web01)
+    result = run("--all", str(folder), "--expect", "1", "--json")
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert (document["answered"], document["missing"]["names"]) == (1, [])
+    assert [each["message"].get("size") for each in document["replies"]] == [None, 7]
 
 
 def test_an_error(baton_service: ServiceFactory, web01: Server) -> None:
@@ -36,14 +47,14 @@ def test_an_error(baton_service: ServiceFactory, web01: Server) -> None:
 
 def test_nobody_listens() -> None:
     result = run("production", "/etc")
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.exit_code == 1
     assert 'No server listens on "production"' in result.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["production"], "Missing argument 'PATH'"),
+        (["/etc"], "Name one TARGET or more"),
         (["production", "etc"], "path should be absolute"),
         (["production", "/etc", "--timeout", "0"], "Invalid value for '--timeout'"),
     ],

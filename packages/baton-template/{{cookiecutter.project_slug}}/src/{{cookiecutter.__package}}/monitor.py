@@ -9,6 +9,7 @@ from baton.monitor import Monitor
 from baton.text import printable
 
 from {{ cookiecutter.__package }}.messages import Measured
+from {{ cookiecutter.__package }}.text import contents
 
 logger = logging.getLogger(__name__)
 
@@ -24,5 +25,5 @@ class {{ cookiecutter.__prefix }}Monitor(Monitor):
             super().process_message(message)
             return
         found = Measured.from_message(message)
-        line = f"{message.get('fqdn')} {found.path}: {found.files} files, {found.size} bytes"
+        line = f"{message.get('fqdn')} {found.path}: {contents(found)}"
         logger.info("%s", printable(line), extra={"baton_output": dict(message)})
