@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +47,7 @@ class Environment:
 
     def run(self, program: str, *arguments: str | Path, at: str = "", code: int = 0) -> str:
         """Run one of its commands to its end, and give what it prints."""
-        cache = {"MYPY_CACHE_DIR": str(self.work / ".mypy_cache")}
-        return run(self.path(program), *arguments, at=self.work / at, code=code, **cache)
+        return run(self.path(program), *arguments, at=self.work / at, code=code)
 
     def install(self, *arguments: str | Path, at: str = "") -> None:
         python = self.path("python")
@@ -90,6 +90,15 @@ def environment(parent: Path, name: str) -> Environment:
 def build(source: Path, output: Path) -> None:
     """The sdist and the wheel of *source*, as a release has them."""
     run("hatchling", "build", "-d", output, at=source)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept from one step to the next, as it is on the machine of an author."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.mktemp("mypy")))
+        patch.setenv("PYTHONDONTWRITEBYTECODE", "")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -180,12 +189,13 @@ def talks_to_servers(author: Environment, vhost: Vhost, folder: Path) -> None:
         monitor.wait_for("ready")
         service.wait_for("is ready")
         assert author.run("python", "-c", CALL_THE_API, vhost.url, holds)
-        monitor.wait_for(f"web01.example.org {holds}: 1 files, 7 bytes")
+        monitor.wait_for(f"web01.example.org {holds}: 1 file, 7 bytes")
         said = author.run("baton", "my-deploy", "web01.example.org", holds, *url)
-        assert said.splitlines() == [
-            f"web01.example.org                measuring {holds}",
-            "web01.example.org                1 files, 7 bytes",
-        ]
+        progress, answer, *_ = said.splitlines()
+        assert re.fullmatch(rf"web01\.example\.org +[\d.]+ ms  measuring {holds}", progress)
+        assert re.fullmatch(r"web01\.example\.org +[\d.]+ ms  1 file, 7 bytes", answer)
+        there = author.run("baton", "my-deploy", "--all", holds, "--expect", "1", "--names", *url)
+        assert there == "web01.example.org\n"
         refused = author.run("baton", "my-deploy", "web01.example.org", "etc", *url, code=2)
         assert "path should be absolute" in refused
         missing = author.run("baton", "my-deploy", "web01.example.org", "/no/such", *url, code=1)
