@@ -284,5 +284,32 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
         make_project(Answers("demo"), tmp_path / "file" / "below")
 
 
+TOO_LARGE = """\
+import resource, signal, sys
+from pathlib import Path
+from baton_template.answers import Answers
+from baton_template.project import make_project
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+sys.dont_write_bytecode = True
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    make_project(Answers("demo"), Path(sys.argv[1]))
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_what_was_begun_is_removed(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", TOO_LARGE, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stdout == f"{tmp_path}/baton-demo cannot be written: File too large\n", ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_template_of_a_checkout_stands_beside_the_package() -> None:
     assert template_root() == PING.parent / "baton-template"

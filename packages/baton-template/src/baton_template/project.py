@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from baton_template.answers import Answers
@@ -35,32 +36,37 @@ def planned_files(answers: Answers) -> list[str]:
         )
 
 
+def check_free(answers: Answers, parent: Path) -> Path:
+    """The folder that :func:`make_project` would make; raises Refused if it exists."""
+    folder = parent / answers.slug
+    if folder.exists() or folder.is_symlink():
+        raise Refused(f"{folder} exists: another name, or --output-dir, is allowed")
+    return folder
+
+
 def make_project(answers: Answers, parent: Path) -> Path:
     """Write a new project below *parent*, and return its folder.
 
-    Raises Refused if that exists, or cannot be written. What was begun is removed then.
+    Raises Refused if that exists, or cannot be written. It is there as a whole or not at all.
     """
-    from cookiecutter.exceptions import OutputDirExistsException  # noqa: PLC0415
     from cookiecutter.generate import generate_files  # noqa: PLC0415
 
-    folder = parent / answers.slug
-    existing = Refused(f"{folder} exists: another name, or --output-dir, is allowed")
-    if folder.exists() or folder.is_symlink():
-        raise existing
+    folder = check_free(answers, parent)
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        with _importable(template_root()):
+        with (
+            TemporaryDirectory(prefix=".baton-new-", dir=parent) as begun,
+            _importable(template_root()),
+        ):
             made = generate_files(
                 repo_dir=str(template_root()),
                 context=_context(answers, parent),
-                output_dir=str(parent),
+                output_dir=begun,
                 accept_hooks=False,  # the answers were checked already
             )
-    except OutputDirExistsException:
-        raise existing from None
+            return Path(made).rename(check_free(answers, parent))
     except OSError as error:
-        raise Refused(f"{error.filename or folder} cannot be written: {error.strerror}") from None
-    return Path(made)
+        raise Refused(f"{folder} cannot be written: {error.strerror}") from None
 
 
 def _context(answers: Answers, parent: Path) -> dict[str, Any]:
