@@ -6,6 +6,7 @@ import json
 import socket
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -92,8 +93,8 @@ def test_a_wrong_answer_is_refused_before_anything_is_asked(
 
 def test_an_existing_folder(tmp_path: Path) -> None:
     (tmp_path / "baton-demo").mkdir()
-    result = run("demo", "--no-input")
-    assert (result.exit_code, result.stdout) == (2, "")
+    result = run("demo")
+    assert (result.exit_code, result.stdout) == (2, "")  # nothing was asked
     assert result.stderr == (
         "baton: baton-demo exists: another name, or --output-dir, is allowed\n"
     )
@@ -109,7 +110,30 @@ def test_it_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert run("demo", "--no-input").exit_code == 0
 
 
-def test_interrupted_at_a_question(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("git_user")
+def test_a_wrong_answer_is_asked_for_again(tmp_path: Path) -> None:
+    result = run("demo", answers='say "x"\nDoes.\n\nnobody\n\nGPL\nMIT\n')
+    assert (result.exit_code, result.stderr) == (0, "")
+    for reason in ("summary cannot be used", "email is no address", "license is not known"):
+        assert f"Error: The {reason}" in result.stdout
+    assert said(tmp_path / "baton-demo")["summary"] == "Does."
+
+
+def test_interrupted_at_a_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise click.Abort from None
+
+    monkeypatch.setattr(click, "prompt", interrupt)
+    result = run("demo")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_answers(tmp_path: Path) -> None:
     result = run("demo", answers="")
-    assert result.exit_code == 130
+    assert result.exit_code == 2
+    assert result.stderr == "\nbaton: Nobody answers: --no-input takes the defaults\n"
     assert list(tmp_path.iterdir()) == []

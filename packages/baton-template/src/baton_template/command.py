@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -52,11 +52,16 @@ def new(
     NAME is what it is called: "My Deploy" makes baton-my-deploy, imported as baton_my_deploy.
     Asks for what no option says. It is complete: it works, has tests, and can be released.
     """
+    from baton_template.answers import Answers  # noqa: PLC0415
     from baton_template.naming import Refused  # noqa: PLC0415
-    from baton_template.project import make_project, planned_files  # noqa: PLC0415
+    from baton_template.project import check_free, make_project, planned_files  # noqa: PLC0415
 
     given = {"summary": summary, "author": author, "email": email, "license": license_name}
     try:
+        # What is wrong is said before anything is asked.
+        known = Answers(name, **{key: value for key, value in given.items() if value is not None})
+        if not only_list:
+            check_free(known, output_dir)
         answers = _answers(name, given, ask=not (no_input or only_list))
         if only_list:
             for path in planned_files(answers):
@@ -66,14 +71,17 @@ def new(
     except Refused as error:
         click.echo(f"baton: {error}", err=True)
         sys.exit(WRONG_USE)
-    except click.Abort:  # Ctrl-C at a question
+    except click.Abort as abort:
         click.echo(err=True)
+        if isinstance(abort.__context__, EOFError):
+            click.echo("baton: Nobody answers: --no-input takes the defaults", err=True)
+            sys.exit(WRONG_USE)
         sys.exit(INTERRUPTED)
     _say_what_next(folder if output_dir.is_absolute() else output_dir / answers.slug)
 
 
 def _answers(name: str, given: dict[str, str | None], *, ask: bool) -> Answers:
-    """What was *given*, what a person says, or the defaults. Raises Refused."""
+    """What was *given*, what a person says, or the defaults."""
     from baton_template.answers import (  # noqa: PLC0415
         LICENSES,
         SUMMARY,
@@ -82,23 +90,37 @@ def _answers(name: str, given: dict[str, str | None], *, ask: bool) -> Answers:
         default_email,
     )
 
-    # What is wrong is said before anything is asked.
-    Answers(name, **{key: value for key, value in given.items() if value is not None})
-    questions: dict[str, tuple[str, Callable[[], str], click.ParamType[Any] | None]] = {
-        "summary": ("What does it do, in one sentence", lambda: SUMMARY, None),
-        "author": ("Who writes it", default_author, None),
-        "email": ("Your address (may be empty)", default_email, None),
-        "license": ("Under which license", lambda: LICENSES[0], click.Choice(LICENSES)),
+    questions: dict[str, tuple[str, Callable[[], str]]] = {
+        "summary": ("What does it do, in one sentence", lambda: SUMMARY),
+        "author": ("Who writes it", default_author),
+        "email": ("Your address (may be empty)", default_email),
+        "license": (f"Under which license ({', '.join(LICENSES)})", lambda: LICENSES[0]),
     }
     said = {}
-    for key, (question, default, kind) in questions.items():
+    for key, (question, default) in questions.items():
         answer = given[key]
         if answer is None:
             answer = default()
             if ask:
-                answer = click.prompt(question, default=answer, type=kind)
+                check = _check(name, key)
+                answer = click.prompt(question, default=answer, value_proc=check)
         said[key] = answer
     return Answers(name, **said)
+
+
+def _check(name: str, key: str) -> Callable[[str], str]:
+    """What says that an answer is wrong, so that it is asked for again."""
+    from baton_template.answers import Answers  # noqa: PLC0415
+    from baton_template.naming import Refused  # noqa: PLC0415
+
+    def check(answer: str) -> str:
+        try:
+            Answers(name, **{key: answer})
+        except Refused as reason:
+            raise click.UsageError(f"{reason}.") from None
+        return answer
+
+    return check
 
 
 def _say_what_next(folder: Path) -> None:
