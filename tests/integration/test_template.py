@@ -17,6 +17,7 @@ from zipfile import ZipFile
 import pytest
 
 from baton_template.answers import Answers
+from baton_template.naming import LONGEST, names_of
 from baton_template.project import planned_files
 from brokers.vhost import Vhost
 from integration.pages import said, script_of
@@ -174,6 +175,24 @@ def test_the_whole_path(
     assert str(server.folder) in server.run(
         "python", "-c", "import baton_my_deploy; print(baton_my_deploy.__file__)"
     )
+
+
+@pytest.mark.timeout(300)
+def test_awkward_names_side_by_side(author: Environment) -> None:
+    """Extensions whose names are odd are in one environment, and none is in another's way."""
+    projects = [names_of(each).slug for each in ("Test-Lab", "match", "Café 2 go", "x" * LONGEST)]
+    for each in projects:
+        author.run("baton", "new", each, "--no-input")
+    author.install("-e", f"./{projects[0]}[dev]", *(f"-e./{each}" for each in projects[1:]))
+    found = {line.split()[1] for line in author.run("baton", "extensions").splitlines()}
+    assert found >= set(projects)
+
+    def tests(project: str) -> str:
+        return author.run("python", "-m", "pytest", "-q", at=project)
+
+    with ThreadPoolExecutor(2) as pool:
+        for said in pool.map(tests, projects):
+            assert re.search(r"^\d\d passed, 3 deselected in ", said, re.MULTILINE), said
 
 
 def talks_to_servers(author: Environment, vhost: Vhost, folder: Path) -> None:

@@ -27,7 +27,7 @@ def test_a_consumer_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         "tests/test_restart_web_consumer.py is made\n"
         "src/baton_my_deploy/service.py adds it to the service\n"
         "\n"
-        "When the service was started anew:\n"
+        "Restart the service, then:\n"
         "\n"
         '  baton send my-deploy restart-web.production \'{"type":"restart-web"}\' --wait\n'
     )

@@ -43,6 +43,6 @@ def consumer(name: str, project: Path) -> None:
     for path in made:
         click.echo(f"{path} is made")
     click.echo(f"{changed} adds it to the service\n")
-    click.echo("When the service was started anew:\n")
+    click.echo("Restart the service, then:\n")
     message = f'\'{{"type":"{names.short}"}}\''
     click.echo(f"  baton send {found.short} {names.short}.production {message} --wait")
