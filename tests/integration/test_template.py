@@ -26,15 +26,6 @@ from integration.running import Process
 ROOT = Path(__file__).parents[2]
 UV = os.environ.get("HATCH_UV") or shutil.which("uv")
 
-CALL_THE_API = """\
-import sys
-from baton import Configuration
-from baton_my_deploy.api import MyDeployAPI
-
-with MyDeployAPI(Configuration(rabbit_url=sys.argv[1])) as api:
-    print(api.measure("production", sys.argv[2]))
-"""
-
 
 @dataclass(frozen=True)
 class Environment:
@@ -46,9 +37,11 @@ class Environment:
     def path(self, program: str) -> str:
         return str(self.folder / "bin" / program)
 
-    def run(self, program: str, *arguments: str | Path, at: str = "", code: int = 0) -> str:
+    def run(
+        self, program: str, *arguments: str | Path, at: str = "", code: int = 0, **more: str
+    ) -> str:
         """Run one of its commands to its end, and give what it prints."""
-        return run(self.path(program), *arguments, at=self.work / at, code=code)
+        return run(self.path(program), *arguments, at=self.work / at, code=code, **more)
 
     def install(self, *arguments: str | Path, at: str = "") -> None:
         python = self.path("python")
@@ -195,6 +188,12 @@ def test_awkward_names_side_by_side(author: Environment) -> None:
             assert re.search(r"^\d\d passed, 3 deselected in ", said, re.MULTILINE), said
 
 
+def program_of(page: Path) -> str:
+    """The Python that *page* shows."""
+    (found,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
 def talks_to_servers(author: Environment, vhost: Vhost, folder: Path) -> None:
     """The service answers the API and the commands, and the monitor prints it."""
     (folder / "holds").mkdir()
@@ -207,14 +206,16 @@ def talks_to_servers(author: Environment, vhost: Vhost, folder: Path) -> None:
     try:
         monitor.wait_for("ready")
         service.wait_for("is ready")
-        assert author.run("python", "-c", CALL_THE_API, vhost.url, holds)
+        program = program_of(author.work / "baton-my-deploy" / "README.md").replace("/etc", holds)
+        there = author.run("python", "-c", program, BATON_RABBIT_URL=vhost.url)
+        assert there == "web01.example.org 7\n"
         monitor.wait_for(f"web01.example.org {holds}: 1 file, 7 bytes")
         said = author.run("baton", "my-deploy", "web01.example.org", holds, *url)
         progress, answer, *_ = said.splitlines()
         assert re.fullmatch(rf"web01\.example\.org +[\d.]+ ms  measuring {holds}", progress)
         assert re.fullmatch(r"web01\.example\.org +[\d.]+ ms  1 file, 7 bytes", answer)
-        there = author.run("baton", "my-deploy", "--all", holds, "--expect", "1", "--names", *url)
-        assert there == "web01.example.org\n"
+        done = author.run("baton", "my-deploy", "--all", holds, "--expect", "1", "--names", *url)
+        assert done == "web01.example.org\n"
         refused = author.run("baton", "my-deploy", "web01.example.org", "etc", *url, code=2)
         assert "path should be absolute" in refused
         missing = author.run("baton", "my-deploy", "web01.example.org", "/no/such", *url, code=1)
