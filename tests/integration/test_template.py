@@ -173,7 +173,7 @@ def test_the_whole_path(
 @pytest.mark.timeout(300)
 def test_awkward_names_side_by_side(author: Environment) -> None:
     """Extensions whose names are odd are in one environment, and none is in another's way."""
-    projects = [names_of(each).slug for each in ("Test-Lab", "match", "Café 2 go", "x" * LONGEST)]
+    projects = [names_of(each).slug for each in ("Test-Lab", "match", "é" * LONGEST)]
     for each in projects:
         author.run("baton", "new", each, "--no-input")
     author.install("-e", f"./{projects[0]}[dev]", *(f"-e./{each}" for each in projects[1:]))
