@@ -207,6 +207,7 @@ def talks_to_servers(author: Environment, vhost: Vhost, folder: Path) -> None:
         monitor.wait_for("ready")
         service.wait_for("is ready")
         program = program_of(author.work / "baton-my-deploy" / "README.md").replace("/etc", holds)
+        program = program.replace("production", "web01.example.org")  # is done as soon as that is
         there = author.run("python", "-c", program, BATON_RABBIT_URL=vhost.url)
         assert there == "web01.example.org 7\n"
         monitor.wait_for(f"web01.example.org {holds}: 1 file, 7 bytes")
