@@ -117,11 +117,19 @@ def author(tmp_path_factory: pytest.TempPathFactory, wheels: list[Path]) -> Envi
     return made
 
 
+@pytest.fixture
+def in_background() -> Iterator[ThreadPoolExecutor]:
+    """What takes long, and need not be waited for at once."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
 @pytest.mark.timeout(300)
 def test_the_whole_path(
     author: Environment,
     wheels: list[Path],
     vhost: Vhost,
+    in_background: ThreadPoolExecutor,
     tmp_path: Path,
 ) -> None:
     began = used()
@@ -139,9 +147,9 @@ def test_the_whole_path(
     )
     assert " passed" in author.run("python", "-m", "pytest", "-q", at=project.name)
     assert used() - began < 60
+    checking = in_background.submit(author.run, "mypy", at=project.name)
     author.run("ruff", "check", ".", at=project.name)
     author.run("ruff", "format", "--check", ".", at=project.name)
-    author.run("mypy", at=project.name)
     said = author.run(
         *("python", "-m", "pytest", "-q", "-m", "integration", "--baton-broker", vhost.url),
         at=project.name,
@@ -151,6 +159,9 @@ def test_the_whole_path(
     doctor = author.run("baton", "doctor", "my-deploy", "--url", vhost.url, at=project.name)
     assert "it is found as my-deploy" in doctor
     assert "its service starts" in doctor
+    server = environment(tmp_path, "server")
+    server.install(wheels[0])
+    checking.result()
     author.run("baton", "add", "consumer", "restart", at=project.name)
     talks_to_servers(author, vhost, tmp_path)
 
@@ -160,8 +171,7 @@ def test_the_whole_path(
     assert "baton_my_deploy/py.typed" in ZipFile(wheel).namelist()
     with tarfile.open(sdist) as archive:
         assert "baton_my_deploy-0.1.0/tests/test_service.py" in archive.getnames()
-    server = environment(tmp_path, "server")
-    server.install(wheels[0], wheel)
+    server.install(wheel)
     assert "baton-my-deploy 0.1.0" in server.run("baton", "extensions")
     for program in ("baton-my-deploy", "baton-my-deploy-monitor"):
         assert f"Usage: {program} " in server.run(program, "--help")
