@@ -233,7 +233,8 @@ def talks_to_servers(author: Environment, vhost: Vhost, folder: Path) -> None:
         assert "error: There is no folder /no/such on web01.example.org" in missing
         monitor.wait_for("There is no folder /no/such")
         restart = ("restart.web01.example.org", '{"type": "restart"}')
-        author.run("baton", "send", "my-deploy", *restart, *url)
+        said = author.run("baton", "send", "my-deploy", *restart, "--wait", "--expect", "1", *url)
+        assert "1 of 1 server answered" in said
         monitor.wait_for("restart is done on web01.example.org")
     finally:
         service.end()
