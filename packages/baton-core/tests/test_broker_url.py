@@ -56,6 +56,19 @@ def test_no_endpoint(text: str, reason: str) -> None:
         parse_endpoint(text)
 
 
+@pytest.mark.parametrize("text", ["mq1:" + "9" * 5000, "x" * 5000 + "@", "mq1\x1b[2J\u202e@"])
+def test_what_is_no_endpoint_is_made_fit_to_be_shown(text: str) -> None:
+    with pytest.raises(ValueError, match=r"has no valid port|is no host") as caught:
+        parse_endpoint(text)
+    said = str(caught.value)
+    assert said.isprintable()
+    assert len(said) < 300
+
+
+def test_zeros_in_front_of_a_port() -> None:
+    assert parse_endpoint("mq1:" + "0" * 5000 + "5672") == Endpoint("mq1", 5672)
+
+
 LOCAL = {"rabbit_scheme": "amqp", "rabbit_port": None, "rabbit_host": (Endpoint("localhost"),)}
 MQ1 = {**LOCAL, "rabbit_host": (Endpoint("mq1"),)}
 

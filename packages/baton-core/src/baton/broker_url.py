@@ -6,12 +6,16 @@ one: ``amqp://baton:secret@mq1.example.org,mq2.example.org:5673/vhost``.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
+
+from baton.text import printable, shorten
 
 SCHEMES: Final = ("amqp", "amqps", "memory")
 DEFAULT_PORTS: Final = {"amqp": 5672, "amqps": 5671, "memory": 0}
 HIGHEST_PORT: Final = 65_535
+_PORT: Final = re.compile(r"0*([0-9]{1,5})")
 
 
 class Endpoint(NamedTuple):
@@ -31,23 +35,25 @@ class Endpoint(NamedTuple):
 
 def parse_endpoint(text: str) -> Endpoint:
     """``host``, ``host:port``, ``[v6]`` or ``[v6]:port``; raises ValueError for anything else."""
+    shown = shorten(printable(text))
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise ValueError(f'"{text}" is no host: an IPv6 address stands in brackets')
+            raise ValueError(f'"{shown}" is no host: an IPv6 address stands in brackets')
         port = rest[1:] if rest else None
     elif text.count(":") > 1:
-        raise ValueError(f'"{text}" is no host: an IPv6 address stands in brackets')
+        raise ValueError(f'"{shown}" is no host: an IPv6 address stands in brackets')
     else:
         host, colon, after = text.partition(":")
         port = after if colon else None
     if not host or any(character.isspace() or character in "/@?#" for character in host):
-        raise ValueError(f'"{text}" is no host: host or host:port is allowed')
+        raise ValueError(f'"{shown}" is no host: host or host:port is allowed')
     if port is None:
         return Endpoint(host)
-    if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= HIGHEST_PORT:
-        raise ValueError(f'"{text}" has no valid port: 1 to {HIGHEST_PORT} is allowed')
-    return Endpoint(host, int(port))
+    digits = _PORT.fullmatch(port)
+    if digits is None or not 1 <= int(digits[1]) <= HIGHEST_PORT:
+        raise ValueError(f'"{shown}" has no valid port: 1 to {HIGHEST_PORT} is allowed')
+    return Endpoint(host, int(digits[1]))
 
 
 def parse_url(url: str) -> dict[str, Any]:
