@@ -180,6 +180,12 @@ def test_fields_that_it_does_not_know_are_passed_over() -> None:
 def test_times() -> None:
     assert from_iso(to_iso(1750000000.123)) == pytest.approx(1750000000.123, abs=0.001)
     assert from_iso("2025-06-15T17:06:40+02:00") == 1750000000.0
+    assert to_iso(from_iso("9999-12-31T23:59:59Z")) == "9999-12-31T23:59:59.000Z"
+
+
+def test_a_time_that_could_not_be_written_again_is_none() -> None:
+    with pytest.raises(ValueError, match="is no time like"):
+        from_iso("9999-12-31T23:59:59.999999Z")
 
 
 @pytest.mark.parametrize(

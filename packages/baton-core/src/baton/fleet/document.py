@@ -171,10 +171,12 @@ def from_iso(text: str) -> float:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise ValueError
-        return moment.astimezone(UTC).timestamp()  # what to_iso can write
+        seconds = moment.astimezone(UTC).timestamp()
+        datetime.fromtimestamp(seconds, UTC)  # rounded, the end of 9999 is none to be written
     except (ValueError, OverflowError):
         shown = shorten(printable(text), 40)
         raise ValueError(f'"{shown}" is no time like 2025-06-15T15:06:40.500Z') from None
+    return seconds
 
 
 def _latency(latency: Latency) -> dict[str, Any]:
