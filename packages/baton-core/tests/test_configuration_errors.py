@@ -225,3 +225,45 @@ def test_all_that_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         'option GRACE "soon" should be a valid number; '
         'environment BATON_PULSE "0" should be greater than or equal to 0.1'
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("PREFETCH: &a [*a]", 'PREFETCH "…" should be a valid integer'),
+        ("APP_NAMES: &a [*a]", 'APP_NAMES "…" should be a list of names alone'),
+        ("PREFETCH: {? !!binary aGk= : 1}", 'PREFETCH "…" should be a valid integer'),
+        (r'RABBIT_PASS_FILE: "a\0b"', 'RABBIT_PASS_FILE "a�b" is no path'),
+        (r'LOG_FILE: "\ud800"', 'LOG_FILE "�" is no path'),
+        (r'FACTS: ["/a", "b\0"]', 'FACTS "b�" is no path'),
+        (r'RABBIT_VHOST: "\ud800"', "RABBIT_VHOST is not UTF-8"),
+        (r'RABBIT_PASS: "hunter2\ud800"', "RABBIT_PASS is not UTF-8"),
+        (r'"\ud800": 1', "� is no key: it is not UTF-8"),
+    ],
+)
+def test_odd_values_that_yaml_can_say(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "a.cfg"
+    file.write_text(text)
+    problem = refused(file)
+    assert problem.startswith(f"{file}: {said}")
+    assert SECRET not in problem
+
+
+def test_a_few_lines_of_yaml_that_say_more_than_fits_into_memory(tmp_path: Path) -> None:
+    levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    file = tmp_path / "a.cfg"
+    file.write_text(
+        "\n".join(["_a0: &a0 [x]", *(f"_{level}" for level in levels), "PREFETCH: *a11"])
+    )
+    problem = refused(file)
+    assert problem.startswith(f'{file}: PREFETCH [[[[[[[[[[[["x"], ')
+    assert len(problem) < 500
+
+
+def test_a_number_of_more_digits_than_python_writes() -> None:
+    assert refused(prefetch=10**5000) == 'option PREFETCH "…" should be less than or equal to 65535'
+
+
+def test_a_variable_whose_name_is_not_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATON_\udcff", "1")
+    assert refused() == "environment BATON_� is no key: it is not UTF-8"

@@ -116,6 +116,7 @@ def test_what_is_no_yaml(file: Path, text: str, line: int, problem: str) -> None
         ("A: " + "9" * 5000, "a value is not what its tag says, or has too many digits"),
         ("A: !!int hunter2", "a value is not what its tag says, or has too many digits"),
         ("A: !!bool hunter2", "a value is not what its tag says, or has too many digits"),
+        ("A: " + "1:" * 400 + "1.5", "a value is not what its tag says, or has too many digits"),
         ("A: !!int ''", "a value is not what its tag says, or has too many digits"),
     ],
 )

@@ -152,6 +152,7 @@ def test_what_is_read_again_by_its_anchor(fact_file: FactFile) -> None:
         ("a.yml", "a: !!map x", "is not valid YAML: expected a mapping node, but found scalar"),
         ("a.yml", "? [a]\n: b", "is not valid YAML: while constructing a mapping"),
         ("a.yml", f"a: 0x1{'0' * 4000}", "is not valid YAML: a number has too many digits"),
+        ("a.yml", "a: " + "1:" * 400 + "1.5", "is not valid YAML: int too large to convert"),
         ("a.yml", "a: !\u202e b", "is not valid YAML: while parsing a tag"),
         ("a.yml", "just text", "holds no facts: an object of them is allowed"),
         ("a.yml", "- a", "holds no facts: an object of them is allowed"),

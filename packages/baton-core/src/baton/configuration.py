@@ -40,7 +40,7 @@ from baton.names import (
     LONGEST_FQDN,
     check_name,
 )
-from baton.text import printable, shorten
+from baton.text import ECHO_LIMIT, printable, shorten
 
 logger = logging.getLogger(__name__)
 
@@ -108,8 +108,33 @@ def _named(longest: int) -> AfterValidator:
     return AfterValidator(lambda name: name and check_name(name, longest))
 
 
-File = Annotated[Path, AfterValidator(Path.absolute)]
+def _absolute(path: Path) -> Path:
+    try:
+        is_path = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_path = False
+    if not is_path:
+        raise ValueError(f"{_quote(path)} is no path: it has a character that none can have")
+    return path.absolute()
+
+
+def _text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not UTF-8") from None  # without the text: it may be a password
+    return text
+
+
+def _secret(secret: SecretStr) -> SecretStr:
+    _text(secret.get_secret_value())
+    return secret
+
+
+File = Annotated[Path, AfterValidator(_absolute)]
 """Absolute at once: a daemon works in another folder than the one it was started in."""
+Text = Annotated[str, AfterValidator(_text)]
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
 App = Annotated[str, AfterValidator(lambda name: check_name(name, LONGEST_APP))]
 Apps = Annotated[tuple[App, ...], NoDecode, BeforeValidator(_split)]
 Files = Annotated[tuple[File, ...], NoDecode, BeforeValidator(_split)]
@@ -144,16 +169,16 @@ class Configuration(BaseSettings):
     rabbit_scheme: Literal["amqp", "amqps", "memory"] = "amqp"
     rabbit_host: Hosts = (Endpoint("localhost"),)
     rabbit_port: int | None = Field(None, ge=1, le=65535)
-    rabbit_vhost: str = "/"
+    rabbit_vhost: Text = "/"
     rabbit_auth: Literal["plain", "external"] = "plain"
-    rabbit_user: str = "guest"
-    rabbit_pass: SecretStr = SecretStr("guest")
+    rabbit_user: Text = "guest"
+    rabbit_pass: Secret = SecretStr("guest")
     rabbit_pass_file: File | None = None
     rabbit_heartbeat: int = Field(10, ge=0, le=65535)
     rabbit_tls_ca_file: File | None = None
     rabbit_tls_cert_file: File | None = None
     rabbit_tls_key_file: File | None = None
-    rabbit_tls_server_name: str | None = None
+    rabbit_tls_server_name: Text | None = None
     rabbit_user_id: bool = True
 
     # The exchanges
@@ -187,7 +212,7 @@ class Configuration(BaseSettings):
     audit_file: File | None = None
 
     # How those who watch over it see how it is
-    health_host: str = "127.0.0.1"
+    health_host: Text = "127.0.0.1"
     health_port: int | None = Field(None, ge=1, le=65535)
 
     _path: Path | None = PrivateAttr(None)
@@ -216,6 +241,7 @@ class Configuration(BaseSettings):
     ) -> None:
         origins = dict(_origins or {})
         values = _with_url(values, origins)
+        _check_keys(values, origins)
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -382,6 +408,16 @@ def _with_url(values: Mapping[str, Any], origins: dict[str, str]) -> dict[str, A
     return values | parts
 
 
+def _check_keys(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    """Raise ConfigurationError for a key that pydantic does not take, and has no words for."""
+    for key in values:
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            where = shorten(printable(origins.get(key, key.upper())))
+            raise ConfigurationError(f"{where} is no key: it is not UTF-8") from None
+
+
 def _explain(error: ValidationError, values: Mapping[str, Any], origins: Mapping[str, str]) -> str:
     """One sentence a wrong key: where it came from, what it was unless secret, what is allowed."""
     sentences = []
@@ -401,11 +437,21 @@ def _explain(error: ValidationError, values: Mapping[str, Any], origins: Mapping
 
 def _quote(value: object) -> str:
     """*value* in quotes, or in JSON if it is a list or an object."""
-    if isinstance(value, list | tuple | dict):
-        return shorten(printable(json.dumps(value, ensure_ascii=False, default=str)))
-    return f'"{shorten(printable(str(value)))}"'
+    try:
+        if not isinstance(value, list | tuple | dict):
+            return f'"{shorten(printable(str(value)))}"'
+        text = ""
+        # Bit by bit: with anchors, a few lines of YAML say more than fits into memory.
+        for part in _ENCODER.iterencode(value):
+            text += part
+            if len(text) > ECHO_LIMIT:
+                break
+        return shorten(printable(text))
+    except (TypeError, ValueError, RecursionError):  # of many digits, within itself, or too deep
+        return '"…"'
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=str)
 _RULES: Final = {
     "bool_parsing": "should be true or false",
     "bool_type": "should be true or false",

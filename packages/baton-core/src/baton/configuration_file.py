@@ -45,7 +45,7 @@ def read_keys(file: Path, verbatim: Container[str]) -> dict[str, Any]:
         raise ConfigurationError(f"{file}: is not valid YAML: {shorten(reason)}") from None
     except RecursionError:
         raise ConfigurationError(f"{file}: is not valid YAML: it is nested too deeply") from None
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, OverflowError):
         reason = "a value is not what its tag says, or has too many digits"
         raise ConfigurationError(f"{file}: is not valid YAML: {reason}") from None
     if typed is None:

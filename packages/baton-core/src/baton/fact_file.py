@@ -40,7 +40,7 @@ def read_fact_file(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"FACTS: {path} is not in UTF-8") from None
     except RecursionError:
         raise ConfigurationError(f"FACTS: {path} is nested too deeply") from None
-    except (ValueError, LookupError) as error:
+    except (ValueError, LookupError, OverflowError) as error:
         reason = printable(" ".join(str(error).split()))
         raise ConfigurationError(f"FACTS: {path} is not valid {kind}: {shorten(reason)}") from None
     if content is None:
