@@ -38,6 +38,11 @@ def test_an_endpoint(text: str, endpoint: Endpoint) -> None:
         ("mq1/baton", "is no host: host or host:port is allowed"),
         ("baton@mq1", "is no host: host or host:port is allowed"),
         ("[]", "is no host: host or host:port is allowed"),
+        ("a..b", "is no host: host or host:port is allowed"),
+        ("a" * 64 + ".example.org", "is no host: host or host:port is allowed"),
+        ("a%b", "is no host: host or host:port is allowed"),
+        ("a|b", "is no host: host or host:port is allowed"),
+        ("[1:2]", "is no host: host or host:port is allowed"),
         ("::1", "is no host: an IPv6 address stands in brackets"),
         ("mq1:5672:5673", "is no host: an IPv6 address stands in brackets"),
         ("[::1", "is no host: an IPv6 address stands in brackets"),
@@ -56,7 +61,9 @@ def test_no_endpoint(text: str, reason: str) -> None:
         parse_endpoint(text)
 
 
-@pytest.mark.parametrize("text", ["mq1:" + "9" * 5000, "x" * 5000 + "@", "mq1\x1b[2J\u202e@"])
+@pytest.mark.parametrize(
+    "text", ["mq1:" + "9" * 5000, "x" * 5000 + "@", "mq1\x1b[2J\u202e@", "a\0b", "\ud800"]
+)
 def test_what_is_no_endpoint_is_made_fit_to_be_shown(text: str) -> None:
     with pytest.raises(ValueError, match=r"has no valid port|is no host") as caught:
         parse_endpoint(text)

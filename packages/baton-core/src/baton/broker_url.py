@@ -7,6 +7,7 @@ one: ``amqp://baton:secret@mq1.example.org,mq2.example.org:5673/vhost``.
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ from baton.text import printable, shorten
 SCHEMES: Final = ("amqp", "amqps", "memory")
 DEFAULT_PORTS: Final = {"amqp": 5672, "amqps": 5671, "memory": 0}
 HIGHEST_PORT: Final = 65_535
+_FORBIDDEN: Final = frozenset(' "#%/<>?@[\\]^`{|}')
 _PORT: Final = re.compile(r"0*([0-9]{1,5})")
 
 
@@ -46,7 +48,7 @@ def parse_endpoint(text: str) -> Endpoint:
     else:
         host, colon, after = text.partition(":")
         port = after if colon else None
-    if not host or any(character.isspace() or character in "/@?#" for character in host):
+    if not _is_host(host):
         raise ValueError(f'"{shown}" is no host: host or host:port is allowed')
     if port is None:
         return Endpoint(host)
@@ -54,6 +56,18 @@ def parse_endpoint(text: str) -> Endpoint:
     if digits is None or not 1 <= int(digits[1]) <= HIGHEST_PORT:
         raise ValueError(f'"{shown}" has no valid port: 1 to {HIGHEST_PORT} is allowed')
     return Endpoint(host, int(digits[1]))
+
+
+def _is_host(host: str) -> bool:
+    """Whether a resolver can be asked for it, and both client libraries take it."""
+    try:
+        if ":" in host:
+            IPv6Address(host)
+            return True
+        host.encode("idna")
+    except ValueError:
+        return False
+    return host != "" and host.isprintable() and _FORBIDDEN.isdisjoint(host)
 
 
 def parse_url(url: str) -> dict[str, Any]:
