@@ -234,6 +234,7 @@ def test_all_that_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("APP_NAMES: &a [*a]", 'APP_NAMES "…" should be a list of names alone'),
         ("PREFETCH: {? !!binary aGk= : 1}", 'PREFETCH "…" should be a valid integer'),
         (r'RABBIT_PASS_FILE: "a\0b"', 'RABBIT_PASS_FILE "a�b" is no path'),
+        (f"RABBIT_PASS_FILE: {'x' * 5000}", f'RABBIT_PASS_FILE "{"x" * 199}…" is no path'),
         (r'LOG_FILE: "\ud800"', 'LOG_FILE "�" is no path'),
         (r'FACTS: ["/a", "b\0"]', 'FACTS "b�" is no path'),
         (r'RABBIT_VHOST: "\ud800"', "RABBIT_VHOST is not UTF-8"),

@@ -45,6 +45,8 @@ from baton.text import ECHO_LIMIT, printable, shorten
 logger = logging.getLogger(__name__)
 
 ENV_PREFIX: Final = "BATON_"
+_LONGEST_PATH: Final = 4096
+"""Bytes: Linux's PATH_MAX."""
 _SECRETS: Final = frozenset({"rabbit_pass", "rabbit_url"})
 _defaults: dict[str, Any] = {}
 
@@ -110,11 +112,13 @@ def _named(longest: int) -> AfterValidator:
 
 def _absolute(path: Path) -> Path:
     try:
-        is_path = b"\0" not in os.fsencode(path)
+        name = os.fsencode(path)
     except UnicodeEncodeError:
-        is_path = False
-    if not is_path:
-        raise ValueError(f"{_quote(path)} is no path: it has a character that none can have")
+        name = b"\0"
+    if b"\0" in name or len(name) > _LONGEST_PATH:
+        raise ValueError(
+            f"{_quote(path)} is no path: it is too long, or has a character that none can have"
+        )
     return path.absolute()
 
 
