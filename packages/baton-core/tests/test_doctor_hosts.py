@@ -80,12 +80,6 @@ async def test_a_name_that_does_not_resolve() -> None:
     assert remedy.endswith("getent hosts nosuch.invalid")
 
 
-async def test_a_name_that_is_none() -> None:
-    name, found, _ = failed(await examined("a" * 64 + ".example.org", 5672))
-    assert name == "address"
-    assert "it is no host's name" in found
-
-
 async def test_a_name_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(30))

@@ -104,8 +104,8 @@ class _Steps:
             found = await in_thread(
                 partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM), self._seconds
             )
-        except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no host's name"
+        except OSError as error:
+            reason = error.strerror
             if isinstance(error, TimeoutError):
                 reason = f"no answer within {self._seconds:g} s"
             return check.failed(f"the name {host} has no address: {reason}", remedy)
