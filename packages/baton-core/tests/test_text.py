@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from baton.text import printable, shorten
+from baton.text import excerpt, printable, shorten
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,11 @@ def test_what_is_printable_stays(text: str) -> None:
 )
 def test_what_acts_on_a_terminal_is_replaced(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize("length", [9, 10, 11])
+def test_an_excerpt_is_cut_and_printable(length: int) -> None:
+    shown = excerpt("\x1b" * length, 10)
+    assert shown.isprintable()
+    assert len(shown) == min(length, 10)
+    assert shown.endswith("…") is (length > 10)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from baton.errors import ConfigurationError, InvalidMessage
 from baton.log_file import AUDIT_LOGGER, LogFile
 from baton.message import Message
-from baton.text import printable, shorten
+from baton.text import excerpt
 
 if TYPE_CHECKING:
     from baton.transports import Delivery
@@ -59,12 +59,12 @@ def record(
         id=_shown(message.message_id),
         sender=_shown(message.sender),
         user=_shown(message.user_id),
-        type=printable(shorten(type or _type_in(delivery.body))),
-        key=printable(shorten(delivery.routing_key)),
+        type=excerpt(type or _type_in(delivery.body)),
+        key=excerpt(delivery.routing_key),
         outcome=outcome,
         duration_ms=round(duration * 1000, 3),
         extension=extension,
-        consumer=printable(shorten(consumer)),
+        consumer=excerpt(consumer),
     )
     logger.info("audit %s", entry, extra={"baton_audit": entry})
 
@@ -134,7 +134,7 @@ class AuditFile(LogFile):
 
 
 def _shown(text: str | None) -> str | None:
-    return None if text is None else printable(shorten(text))
+    return None if text is None else excerpt(text)
 
 
 def _type_in(body: bytes) -> str:

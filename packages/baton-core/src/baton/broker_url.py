@@ -11,7 +11,7 @@ from ipaddress import IPv6Address
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
-from baton.text import printable, shorten
+from baton.text import excerpt
 
 SCHEMES: Final = ("amqp", "amqps", "memory")
 DEFAULT_PORTS: Final = {"amqp": 5672, "amqps": 5671, "memory": 0}
@@ -37,7 +37,7 @@ class Endpoint(NamedTuple):
 
 def parse_endpoint(text: str) -> Endpoint:
     """``host``, ``host:port``, ``[v6]`` or ``[v6]:port``; raises ValueError for anything else."""
-    shown = shorten(printable(text))
+    shown = excerpt(text)
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):

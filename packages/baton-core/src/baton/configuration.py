@@ -40,7 +40,7 @@ from baton.names import (
     LONGEST_FQDN,
     check_name,
 )
-from baton.text import ECHO_LIMIT, printable, shorten
+from baton.text import ECHO_LIMIT, excerpt, shorten
 
 logger = logging.getLogger(__name__)
 
@@ -418,7 +418,7 @@ def _check_keys(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
         try:
             key.encode()
         except UnicodeEncodeError:
-            where = shorten(printable(origins.get(key, key.upper())))
+            where = excerpt(origins.get(key, key.upper()))
             raise ConfigurationError(f"{where} is no key: it is not UTF-8") from None
 
 
@@ -443,14 +443,14 @@ def _quote(value: object) -> str:
     """*value* in quotes, or in JSON if it is a list or an object."""
     try:
         if not isinstance(value, list | tuple | dict):
-            return f'"{shorten(printable(str(value)))}"'
+            return f'"{excerpt(str(value))}"'
         text = ""
         # Bit by bit: with anchors, a few lines of YAML say more than fits into memory.
         for part in _ENCODER.iterencode(value):
             text += part
             if len(text) > ECHO_LIMIT:
                 break
-        return shorten(printable(text))
+        return excerpt(text)
     except (TypeError, ValueError, RecursionError):  # of many digits, within itself, or too deep
         return '"…"'
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from baton.errors import ConfigurationError
 from baton.names import LONGEST_EXTENSION, check_name
-from baton.text import printable, shorten
+from baton.text import excerpt, shorten
 
 EXTENSIONS_GROUP: Final = "baton.extensions"
 COMMANDS_GROUP: Final = "baton.commands"
@@ -121,7 +121,7 @@ def require_extension(name: str) -> Extension:
         names += installed.names
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]}?" if close else "baton extensions lists those that are"
-    raise ConfigurationError(f"The extension {shorten(printable(name))} is not installed: {hint}")
+    raise ConfigurationError(f"The extension {excerpt(name)} is not installed: {hint}")
 
 
 def describe(error: BaseException) -> str:

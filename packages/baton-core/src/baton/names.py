@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from baton.text import printable, shorten
+from baton.text import excerpt
 
 LONGEST: Final = 255
 """Of what is a whole key or name. Like those below, in bytes of UTF-8."""
@@ -39,7 +39,7 @@ def check_name(name: str, longest: int) -> str:
         size = 0  # a byte of the command line or of a file that is not UTF-8
     if not 1 <= size <= longest or _CONTROL.search(name):
         raise ValueError(
-            f'"{shorten(printable(name), _SHOWN)}" should be 1 to {longest} bytes of UTF-8 '
+            f'"{excerpt(name, _SHOWN)}" should be 1 to {longest} bytes of UTF-8 '
             "without control characters"
         )
     return name

@@ -22,3 +22,12 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def excerpt(text: str, limit: int = ECHO_LIMIT) -> str:
+    """The beginning of *text*, fit to be shown: :func:`printable`, and cut to *limit* characters.
+
+    >>> excerpt("web01\\x1b[2J and much more", 10)
+    'web01�[2J…'
+    """
+    return printable(shorten(text, limit))

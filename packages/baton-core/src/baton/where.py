@@ -22,7 +22,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from baton.errors import InvalidFilter
-from baton.text import printable, shorten
+from baton.text import excerpt, shorten
 from baton.wildcard import Wildcard
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class _Size:
 
 
 def _condition(text: str) -> Condition:
-    where = f'The condition "{printable(shorten(text))}"'
+    where = f'The condition "{excerpt(text)}"'
     if len(text) > LONGEST_CONDITION:
         raise InvalidFilter(
             f"{where} has {len(text):,} characters: at most {LONGEST_CONDITION:,} are allowed"

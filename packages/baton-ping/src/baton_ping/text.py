@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from baton.text import printable, shorten
+from baton.text import excerpt, printable, shorten
 
 if TYPE_CHECKING:
     from baton.fleet import Reply
@@ -29,7 +29,7 @@ def facts(reply: Reply) -> Iterator[str]:
     found = reply.message.get("facts")
     if not isinstance(found, Mapping):
         return
-    names = [printable(shorten(name)) for name in found][:_LONGEST]
+    names = [excerpt(name) for name in found][:_LONGEST]
     column = min(_WIDEST, max(map(len, names), default=0))
     for name, value in zip(names, found.values(), strict=False):
         yield f"  {name:<{column}}  {_shown(value)}"

@@ -16,7 +16,7 @@ from pamqp.commands import Connection
 from pamqp.exceptions import PAMQPException
 
 from baton.broker_url import Endpoint
-from baton.text import printable, shorten
+from baton.text import excerpt, printable, shorten
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -136,7 +136,6 @@ async def _read(reader: asyncio.StreamReader) -> Greeting:
 def _of_broker(start: Connection.Start) -> Greeting:
     properties = start.server_properties or {}
     product, version = (
-        shorten(printable(str(properties.get(key, "unknown"))), _SHOWN)
-        for key in ("product", "version")
+        excerpt(str(properties.get(key, "unknown")), _SHOWN) for key in ("product", "version")
     )
     return Greeting(product, version)

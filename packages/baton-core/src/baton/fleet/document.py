@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from baton.fleet.result import Duplicate, Failure, Latency, Result
-from baton.text import printable, shorten
+from baton.text import excerpt
 
 if TYPE_CHECKING:
     from baton.fleet.reply import Reply
@@ -174,7 +174,7 @@ def from_iso(text: str) -> float:
         seconds = moment.astimezone(UTC).timestamp()
         datetime.fromtimestamp(seconds, UTC)  # rounded, the end of 9999 is none to be written
     except (ValueError, OverflowError):
-        shown = shorten(printable(text), 40)
+        shown = excerpt(text, 40)
         raise ValueError(f'"{shown}" is no time like 2025-06-15T15:06:40.500Z') from None
     return seconds
 

@@ -11,7 +11,7 @@ from baton.files import read_regular
 from baton.fleet.document import Fields, parse_json
 from baton.fleet.request import Expected
 from baton.names import LONGEST_FQDN, check_name
-from baton.text import printable, shorten
+from baton.text import excerpt
 
 LONGEST: Final = 64 * 1024 * 1024
 """Bytes that a file of names may have."""
@@ -48,7 +48,7 @@ def expected_from(url: str, targets: str | Iterable[str], timeout: float = 10.0)
     monitor = MonitorAPI(url, timeout)
     names = monitor.servers(asked)
     if not names:
-        shown = ", ".join(f'"{shorten(printable(target), 40)}"' for target in asked[:3])
+        shown = ", ".join(f'"{excerpt(target, 40)}"' for target in asked[:3])
         raise ConfigurationError(f"The monitor at {monitor} knows no server of {shown}")
     return Expected(names=names)
 

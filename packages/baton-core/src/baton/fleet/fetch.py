@@ -15,7 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from baton import __version__
 from baton.errors import ConfigurationError, MonitorUnavailable
 from baton.fleet.document import parse_json
-from baton.text import printable, shorten
+from baton.text import excerpt
 
 LONGEST: Final = 16 * 1024 * 1024
 """Bytes that a document may have."""
@@ -102,7 +102,7 @@ def _fetch(address: Address, path: str, deadline: float) -> Any:
                     if error.code not in _REDIRECTS or not target:
                         if error.code == _NOT_FOUND:
                             return None
-                        reason = shorten(printable(str(error.reason)))
+                        reason = excerpt(str(error.reason))
                         raise MonitorUnavailable(
                             f"{where} answers {error.code} {reason}".rstrip()
                         ) from None
@@ -162,20 +162,19 @@ def _redirected(url: str, target: str, where: str) -> str:
             return found
     except ValueError:
         pass
-    shown = shorten(printable(target), 40)
+    shown = excerpt(target, 40)
     raise MonitorUnavailable(f'{where} redirects to "{shown}", where nothing is asked') from None
 
 
 def _reason(error: object) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return shorten(printable(str(error))) or type(error).__name__
+    return excerpt(str(error)) or type(error).__name__
 
 
 def _wrong(url: str) -> ConfigurationError:
     head, at, tail = url.rpartition("@")
     shown = f"…{at}{tail}" if at else head + tail
     return ConfigurationError(
-        f'"{shorten(printable(shown), 80)}" is no address of a monitor: '
-        "one like https://baton.example.org is"
+        f'"{excerpt(shown, 80)}" is no address of a monitor: one like https://baton.example.org is'
     )

@@ -15,7 +15,7 @@ from baton.fleet.fetch import Address, fetch_json
 from baton.fleet.reply import keys_of
 from baton.fleet.result import Failure
 from baton.names import LONGEST_FQDN, check_name
-from baton.text import ECHO_LIMIT, printable, shorten
+from baton.text import excerpt
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Seen:
     def failure(self) -> Failure:
         """What an error output says."""
         texts = (str(self.body.get(name, "")) for name in ("error_class", "error_message"))
-        return Failure(self.fqdn, "failed", *(shorten(printable(t), ECHO_LIMIT) for t in texts))
+        return Failure(self.fqdn, "failed", *(excerpt(t) for t in texts))
 
 
 class MonitorAPI:
@@ -97,7 +97,7 @@ def _is_name(name: str) -> bool:
 def _seen(reply: Fields) -> Seen:
     body = reply.value("body")
     return Seen(
-        fqdn=shorten(printable(reply.text("fqdn")), LONGEST_FQDN),
+        fqdn=excerpt(reply.text("fqdn"), LONGEST_FQDN),
         received=reply.number("received"),
         type=reply.text("type"),
         body=body if isinstance(body, Mapping) else {},

@@ -10,7 +10,7 @@ from baton.errors import InvalidMessage
 from baton.message import END_HEADER, END_TYPE, INSTANCE_HEADER, Message
 from baton.names import LONGEST_APP, LONGEST_ENVIRONMENT, LONGEST_FQDN
 from baton.server import Server
-from baton.text import printable, shorten
+from baton.text import excerpt, printable, shorten
 
 if TYPE_CHECKING:
     from baton.transports import Delivery
@@ -53,7 +53,7 @@ class Reply:
         """``done``, ``failed`` or ``expired`` when the server has finished, else empty."""
         if self.end is None:
             return ""
-        return shorten(printable(str(self.end.get("outcome", ""))), _LONGEST_OUTCOME)
+        return excerpt(str(self.end.get("outcome", "")), _LONGEST_OUTCOME)
 
     @property
     def is_output(self) -> bool:
@@ -98,5 +98,5 @@ def _fqdn(message: Message, end: Mapping[str, Any] | None) -> str:
     for fields in (message, end or {}):
         name = fields.get("fqdn")
         if isinstance(name, str) and name:
-            return shorten(printable(name), LONGEST_FQDN)
+            return excerpt(name, LONGEST_FQDN)
     return ""

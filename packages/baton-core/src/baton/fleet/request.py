@@ -12,7 +12,7 @@ from typing import Any, Final, TypedDict, TypeGuard
 from baton.errors import InvalidMessage
 from baton.names import LONGEST_FQDN, check_name
 from baton.splay import LONGEST_SPLAY
-from baton.text import printable, shorten
+from baton.text import excerpt
 
 PATIENCE: Final = 2.0
 """Seconds that a fleet has at least to answer, if nobody says how long."""
@@ -230,4 +230,4 @@ def _shown(value: object, unit: str = "") -> str:
         text = str(value)
     except ValueError:  # of more digits than Python turns into text
         text = "a number with very many digits"
-    return f'"{shorten(printable(text + unit), 40)}"'
+    return f'"{excerpt(text + unit, 40)}"'

@@ -22,7 +22,7 @@ from baton.errors import ConfigurationError
 from baton.files import read_regular
 from baton.fleet.document import Fields, from_document, from_iso, parse_json, to_document, to_iso
 from baton.fleet.result import Result
-from baton.text import printable, shorten
+from baton.text import excerpt
 
 if TYPE_CHECKING:
     from baton.fleet.monitor_api import Seen
@@ -102,7 +102,7 @@ class Runs:
         Raises ConfigurationError if there is none, or more than one, or it cannot be read.
         """
         if id and not _ID.match(id):
-            shown = shorten(printable(id), 40)
+            shown = excerpt(id, 40)
             raise ConfigurationError(f'"{shown}" is no id of a run: it is made of 0-9 and a-f')
         try:
             found = [path for path in self._paths() if path.name.startswith(id)]

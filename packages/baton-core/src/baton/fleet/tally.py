@@ -15,7 +15,7 @@ from typing import Final
 from baton.fleet.latency import latency_of
 from baton.fleet.reply import Reply
 from baton.fleet.result import Duplicate, Failure, Latency
-from baton.text import ECHO_LIMIT, printable, shorten
+from baton.text import excerpt
 
 logger = logging.getLogger(__name__)
 
@@ -209,4 +209,4 @@ class Tally:
 
 
 def _said(reply: Reply, field: str) -> str:
-    return shorten(printable(str(reply.message.get(field, ""))), ECHO_LIMIT)
+    return excerpt(str(reply.message.get(field, "")))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from baton.cli.fleet.summary import name_of
 from baton.cli.terminal import Line, Span, cells, pad
-from baton.text import printable, shorten
+from baton.text import excerpt, printable, shorten
 
 if TYPE_CHECKING:
     from baton.fleet import Reply
@@ -37,7 +37,7 @@ class Answers:
         if reply.is_output:
             look, said = self._said(reply)
         elif reply.succeeded is False:
-            look, said = "bad", printable(shorten(reply.outcome))
+            look, said = "bad", excerpt(reply.outcome)
         elif reply.end is not None and reply.end.get("outputs") == 0:
             look, said = "good", "done"
         else:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from baton.cli.terminal import Line, plain, wrap
-from baton.text import printable, shorten
+from baton.text import excerpt, printable
 
 if TYPE_CHECKING:
     from baton.fleet.result import Duplicate, Failure, Latency, Result
@@ -104,7 +104,7 @@ def servers(count: int) -> str:
 
 def name_of(fqdn: str) -> str:
     """*fqdn*, which somebody says it is, fit to be shown."""
-    return printable(shorten(fqdn, _LONGEST_NAME)) or NAMELESS
+    return excerpt(fqdn, _LONGEST_NAME) or NAMELESS
 
 
 def answered(result: Result) -> str:
@@ -173,7 +173,7 @@ def _failures(failures: Sequence[Failure], width: int | None) -> Iterator[str]:
 def reason(failure: Failure) -> str:
     """Why a server has not done it: its error, or that it let the command expire."""
     said = ": ".join(part for part in (failure.error_class, failure.error_message) if part)
-    return printable(shorten(said or failure.outcome or "an error without words"))
+    return excerpt(said or failure.outcome or "an error without words")
 
 
 def _quoted(keys: Sequence[str]) -> str:
