@@ -11,7 +11,7 @@ import pytest
 
 from baton import Message
 from baton.fleet import Duplicate, Failure, Latency, Reply, Result, from_document, row, to_document
-from baton.fleet.document import from_iso, parse_json, to_iso
+from baton.fleet.document import parse_json
 
 RESULT = Result(
     message_id="1f",
@@ -175,17 +175,6 @@ def test_a_document_without_a_field_is_none(field: str) -> None:
 
 def test_fields_that_it_does_not_know_are_passed_over() -> None:
     assert from_document(changed("color", value="blue")).targets == RESULT.targets
-
-
-def test_times() -> None:
-    assert from_iso(to_iso(1750000000.123)) == pytest.approx(1750000000.123, abs=0.001)
-    assert from_iso("2025-06-15T17:06:40+02:00") == 1750000000.0
-    assert to_iso(from_iso("9999-12-31T23:59:59Z")) == "9999-12-31T23:59:59.000Z"
-
-
-def test_a_time_that_could_not_be_written_again_is_none() -> None:
-    with pytest.raises(ValueError, match="is no time like"):
-        from_iso("9999-12-31T23:59:59.999999Z")
 
 
 @pytest.mark.parametrize(

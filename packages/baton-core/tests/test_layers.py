@@ -14,6 +14,7 @@ import baton
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "text",
+        "times",
         "names",
         "errors",
         "backoff",

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from baton.errors import ConfigurationError, InvalidMessage
 from baton.log_file import AUDIT_LOGGER, LogFile
 from baton.message import Message
 from baton.text import excerpt
+from baton.times import to_iso
 
 if TYPE_CHECKING:
     from baton.transports import Delivery
@@ -55,7 +56,7 @@ def record(
     """
     message = Message({}, envelope=delivery.envelope)
     entry = Entry(
-        time=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        time=to_iso(time.time()),
         id=_shown(message.message_id),
         sender=_shown(message.sender),
         user=_shown(message.user_id),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from baton.link import Phase, State
+from baton.times import to_iso
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -112,10 +112,9 @@ def longest_round(configuration: Configuration) -> float:
 
 
 def _describe(name: str, state: State) -> dict[str, str]:
-    since = datetime.fromtimestamp(state.since, UTC).isoformat(timespec="milliseconds")
     return {
         "name": name,
         "state": state.phase.value,
-        "since": since.replace("+00:00", "Z"),
+        "since": to_iso(state.since),
         "reason": state.reason,
     }

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from baton.errors import ConfigurationError
 from baton.log_file import LogFile
+from baton.times import to_iso
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 FORMATS: Final = ("text", "json")
@@ -43,9 +43,8 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, in ASCII."""
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         entry: dict[str, Any] = {
-            "time": time.replace("+00:00", "Z"),
+            "time": to_iso(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _message(record),

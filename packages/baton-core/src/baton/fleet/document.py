@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from baton.fleet.result import Duplicate, Failure, Latency, Result
-from baton.text import excerpt
+from baton.times import from_iso, to_iso
 
 if TYPE_CHECKING:
     from baton.fleet.reply import Reply
@@ -153,30 +152,6 @@ def _refuse(name: str) -> NoReturn:
 def to_ms(seconds: float) -> float:
     """Milliseconds, with three decimals."""
     return round(seconds * 1000, 3)
-
-
-def to_iso(seconds: float) -> str:
-    """*seconds* since the epoch as ISO 8601, in UTC.
-
-    >>> to_iso(1750000000.5)
-    '2025-06-15T15:06:40.500Z'
-    """
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def from_iso(text: str) -> float:
-    """Seconds since the epoch. Raises ValueError for what is no time of ISO 8601 with a zone."""
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError
-        seconds = moment.astimezone(UTC).timestamp()
-        datetime.fromtimestamp(seconds, UTC)  # rounded, the end of 9999 is none to be written
-    except (ValueError, OverflowError):
-        shown = excerpt(text, 40)
-        raise ValueError(f'"{shown}" is no time like 2025-06-15T15:06:40.500Z') from None
-    return seconds
 
 
 def _latency(latency: Latency) -> dict[str, Any]:

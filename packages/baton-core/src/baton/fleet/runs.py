@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from baton.errors import ConfigurationError
 from baton.files import read_regular
-from baton.fleet.document import Fields, from_document, from_iso, parse_json, to_document, to_iso
+from baton.fleet.document import Fields, from_document, parse_json, to_document
 from baton.fleet.result import Result
 from baton.text import excerpt
+from baton.times import from_iso, to_iso
 
 if TYPE_CHECKING:
     from baton.fleet.monitor_api import Seen
