@@ -16,7 +16,6 @@ from baton.text import printable, shorten
 if TYPE_CHECKING:
     from baton.fleet import Result
 
-_SHORT_ID: Final = 8
 _LONGEST: Final = 60
 """Characters of a run's targets."""
 
@@ -89,14 +88,14 @@ def _print_list(as_json: bool) -> None:
 
 
 def _print_rows(results: Sequence[Result]) -> None:
-    from baton.cli.fleet.summary import answered  # noqa: PLC0415
+    from baton.cli.fleet.summary import answered, short_id  # noqa: PLC0415
     from baton.cli.terminal import Span, Terminal  # noqa: PLC0415
 
     out = Terminal()
     column = max(len(answered(result)) for result in results)
     for result in results:
         look = "" if result.succeeded else "bad"
-        begin = f"{result.message_id[:_SHORT_ID]}  {_when(result)}  "
+        begin = f"{short_id(result)}  {_when(result)}  "
         count = f"{answered(result):<{column}}"
         out.say((Span(begin), Span(count, look), Span(f"  {_what(result)}")), cut=True)
 

@@ -43,11 +43,9 @@ def send(
     if not wait and fleet.of_waiting:
         raise click.UsageError(f"{fleet.of_waiting[0]} goes with --wait")
     command = _parse(message)  # first: without it, the last KEY is taken for it
-    if fleet.everyone == bool(keys):
-        raise click.UsageError("Name one KEY or more, or --all")
+    targets = fleet.keys(keys, "KEY")
     found = find_extension(extension)
     configuration = load_configuration(found.name, config, url)
-    targets = fleet.keys(keys)
     if wait:
         from baton.cli.fleet.answers import body  # noqa: PLC0415
         from baton.cli.fleet.asking import ask  # noqa: PLC0415
@@ -77,13 +75,8 @@ def _send(
     from baton.api import API  # noqa: PLC0415
 
     kind = type("SendAPI", (API,), {"extension": extension.name})
-    options: dict[str, Any] = {"where": fleet.where, "splay": fleet.splay}
     with kind(configuration) as api:
-        click.echo(
-            api.publish(
-                command,
-                keys,
-                expires=fleet.expires,
-                **{name: value for name, value in options.items() if value},
-            )
+        message_id = api.publish(
+            command, keys, expires=fleet.expires, where=fleet.where, splay=fleet.splay
         )
+        click.echo(message_id)

@@ -314,10 +314,9 @@ class Collection:
         return self._tally.targets_finished and not self._collector.unroutable
 
     def _options(self) -> dict[str, Any]:
-        """Those of the command, where they are set."""
+        """Those of the command."""
         request = self.request
-        options = {"expires": request.expires, "where": request.where, "splay": request.splay}
-        return {name: value for name, value in options.items() if value}
+        return {"expires": request.expires, "where": request.where, "splay": request.splay}
 
     def _keep(self, *, interrupted: bool) -> None:
         if self._runs is None or self.message_id is None:

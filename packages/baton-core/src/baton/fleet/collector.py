@@ -131,8 +131,8 @@ class Collector(TransportListener):
     async def send(self, message: Mapping[str, Any], keys: Sequence[str], **options: Any) -> None:
         """Publish the command to *keys*.
 
-        *options* are those of a command: ``expires``. Called again, it sends to more targets under
-        the same ``message_id``: a server that two of them reach does it once.
+        *options* are those of a command: ``expires``, ``where``, ``splay``. Called again, it sends
+        to more targets under the same ``message_id``: a server that two of them reach does it once.
 
         Returns when the broker has confirmed it; :attr:`unroutable` then names the keys that
         nobody listens on. Raises Unroutable if that is all of *keys*, PublishTimeout if the broker

@@ -120,13 +120,13 @@ class FleetOptions:
                 "filter does not concern, and these would seem to be missing"
             )
 
-    def keys(self, targets: Sequence[str]) -> tuple[str, ...]:
-        """The routing keys to publish to. Raises a UsageError unless there are *targets* or
-        ``--all``."""
+    def keys(self, targets: Sequence[str], what: str = "TARGET") -> tuple[str, ...]:
+        """The routing keys to publish to. Raises a UsageError, which calls them *what*, unless
+        there are *targets* or ``--all``."""
         from baton.server import EVERYONE  # noqa: PLC0415
 
         if self.everyone == bool(targets):
-            raise click.UsageError("Name one TARGET or more, or --all")
+            raise click.UsageError(f"Name one {what} or more, or --all")
         return (EVERYONE,) if self.everyone else tuple(targets)
 
     def request(self, message: Mapping[str, Any], keys: tuple[str, ...]) -> Request:

@@ -67,7 +67,7 @@ def hint(result: Result) -> str | None:
     """How to ask again later, where somebody may still answer."""
     if not (result.missing_count or result.silent or result.interrupted):
         return None
-    return f"later: baton replies {result.message_id[:_SHORT_ID]} --from URL"
+    return f"later: baton replies {short_id(result)} --from URL"
 
 
 def times(latency: Latency) -> str:
@@ -83,6 +83,11 @@ def times(latency: Latency) -> str:
         ("max", latency.maximum),
     )
     return ", ".join(f"{name} {value * 1000:,.1f}" for name, value in values) + " ms"
+
+
+def short_id(result: Result) -> str:
+    """The beginning of its id, by which a run is told from the others."""
+    return result.message_id[:_SHORT_ID]
 
 
 def seconds(value: float) -> str:
