@@ -21,13 +21,18 @@ from typing import Any, Final
 
 import pytest
 
-from baton import Collector, Configuration, Consumer, Message, Server, Service
+from baton import Collector, Configuration, Consumer, Message, Reply, Server, Service
+from baton.cli.fleet.asking import ask
+from baton.cli.fleet.collecting import Question
+from baton.cli.fleet.options import FleetOptions
 from baton.configuration import configure
 from baton.extension import Extension
 from baton.fleet import Collection, Request
 from baton.message import Envelope
+from baton.testing import ServiceFactory
 from baton.transports import Publication
 from baton.transports.memory import MemoryBroker, memory_broker
+from baton_ping.service import PingService
 
 
 @pytest.fixture(scope="session")
@@ -263,6 +268,42 @@ async def fleet() -> AsyncIterator[Fleet]:
     yield fleet
     for service in fleet.services:
         await service.stop(1)
+
+
+def environment_of(reply: Reply) -> str:
+    return str(reply.message.get("environment", ""))
+
+
+class PingedFleet:
+    """Servers that the command line asks."""
+
+    def __init__(self, url: str) -> None:
+        self.configuration = Configuration(rabbit_url=url)
+        self.broker = memory_broker(url.removeprefix("memory://"))
+
+    def question(
+        self, *targets: str, describe: Callable[[Reply], str] = environment_of, **options: object
+    ) -> Question:
+        fleet = FleetOptions(**options)  # type: ignore[arg-type]
+        request = fleet.request({"type": "ping"}, targets or ("production",))
+        return Question(self.configuration, Extension("baton-ping"), request, fleet, describe)
+
+    def ask(self, *targets: str, **options: object) -> int:
+        return ask(self.question(*targets, **options))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def empty(memory_url: str) -> PingedFleet:
+    """No servers yet."""
+    return PingedFleet(memory_url)
+
+
+@pytest.fixture
+def pinged(empty: PingedFleet, baton_service: ServiceFactory, memory_url: str) -> PingedFleet:
+    """Two servers in production, which answer pings."""
+    for name in ("web01.example.org", "web02.example.org"):
+        baton_service(PingService, Server(name, "production"), rabbit_url=memory_url)
+    return empty
 
 
 async def until_ready(service: Service) -> None:

@@ -3,56 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 import pytest
 
-from baton import Configuration, Reply, Server
-from baton.cli.fleet.asking import ask
-from baton.cli.fleet.collecting import Question
-from baton.cli.fleet.options import FleetOptions
+from baton import Configuration
 from baton.errors import BrokerUnavailable, InvalidFilter, InvalidMessage
-from baton.extension import Extension
 from baton.fleet import load_run
-from baton.testing import ServiceFactory
-from baton.transports.memory import memory_broker
-from baton_ping.service import PingService
 
-EXTENSION = Extension("baton-ping")
+if TYPE_CHECKING:
+    from conftest import PingedFleet
 
 
-def place(reply: Reply) -> str:
-    return str(reply.message.get("environment", ""))
-
-
-class Fleet:
-    """Two servers in production."""
-
-    def __init__(self, url: str) -> None:
-        self.configuration = Configuration(rabbit_url=url)
-        self.broker = memory_broker(url.removeprefix("memory://"))
-
-    def question(
-        self, *targets: str, describe: Callable[[Reply], str] = place, **options: object
-    ) -> Question:
-        fleet = FleetOptions(**options)  # type: ignore[arg-type]
-        request = fleet.request({"type": "ping"}, targets or ("production",))
-        return Question(self.configuration, EXTENSION, request, fleet, describe)
-
-    def ask(self, *targets: str, **options: object) -> int:
-        return ask(self.question(*targets, **options))  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def fleet(baton_service: ServiceFactory, memory_url: str) -> Fleet:
-    for name in ("web01.example.org", "web02.example.org"):
-        baton_service(PingService, Server(name, "production"), rabbit_url=memory_url)
-    return Fleet(memory_url)
-
-
-def test_all_that_are_expected_answer(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
-    assert fleet.ask(expect=2, timeout=30) == 0
+def test_all_that_are_expected_answer(
+    pinged: PingedFleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pinged.ask(expect=2, timeout=30) == 0
     first, second, empty, title, times = capsys.readouterr().out.splitlines()
     assert sorted([first[:17], second[:17]]) == ["web01.example.org", "web02.example.org"]
     assert empty == ""
@@ -60,22 +27,26 @@ def test_all_that_are_expected_answer(fleet: Fleet, capsys: pytest.CaptureFixtur
     assert times.startswith("round trip ")
 
 
-def test_one_is_missing(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
-    assert fleet.ask(expect=3, timeout=0.1) == 1
+def test_one_is_missing(pinged: PingedFleet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pinged.ask(expect=3, timeout=0.1) == 1
     said = capsys.readouterr()
     assert "\nmissing (1)      not known by name\nlater: baton replies " in said.out
     assert said.err == ""
 
 
-def test_a_target_on_which_nobody_listens(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
-    assert fleet.ask("web01.example.org", "staging") == 1
+def test_a_target_on_which_nobody_listens(
+    pinged: PingedFleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pinged.ask("web01.example.org", "staging") == 1
     said = capsys.readouterr()
     assert "1 server answered" in said.out
     assert said.err == 'baton: No server listens on "staging" (exchange baton_ping_in)\n'
 
 
-def test_no_service_has_ever_connected(memory_url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert Fleet(memory_url).ask(as_json=True) == 1
+def test_no_service_has_ever_connected(
+    empty: PingedFleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert empty.ask(as_json=True) == 1
     said = capsys.readouterr()
     assert json.loads(said.out)["unroutable"] == ["production"]
     assert said.err == (
@@ -84,46 +55,46 @@ def test_no_service_has_ever_connected(memory_url: str, capsys: pytest.CaptureFi
     )
 
 
-def test_the_run_is_kept(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
-    assert fleet.ask(expect=2, as_json=True) == 0
+def test_the_run_is_kept(pinged: PingedFleet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pinged.ask(expect=2, as_json=True) == 0
     document = json.loads(capsys.readouterr().out)
     run = load_run(document["id"])
     assert run.answered == {"web01.example.org", "web02.example.org"}
 
 
-def test_the_broker_is_away(memory_url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    fleet = Fleet(memory_url)
-    fleet.broker.stop("connection refused")
+def test_the_broker_is_away(empty: PingedFleet, capsys: pytest.CaptureFixture[str]) -> None:
+    empty.broker.stop("connection refused")
     with pytest.raises(BrokerUnavailable, match="No broker could be reached"):
-        fleet.ask()
+        empty.ask()
     assert capsys.readouterr() == ("", "")
 
 
-def test_what_cannot_be_asked_is_said_before_it_connects(memory_url: str) -> None:
-    fleet = Fleet(memory_url)
-    fleet.broker.stop("connection refused")
+def test_what_cannot_be_asked_is_said_before_it_connects(empty: PingedFleet) -> None:
+    empty.broker.stop("connection refused")
     with pytest.raises(InvalidFilter):
-        fleet.ask(where=("cpus >> 8",))
+        empty.ask(where=("cpus >> 8",))
     with pytest.raises(InvalidMessage, match="--expect-file"):
-        fleet.ask(limit="10%")
+        empty.ask(limit="10%")
 
 
-def test_a_filter_leaves_out_the_others(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
-    assert fleet.ask(where=("fqdn=web01*",), expect=1, timeout=30, as_names=True) == 0
+def test_a_filter_leaves_out_the_others(
+    pinged: PingedFleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pinged.ask(where=("fqdn=web01*",), expect=1, timeout=30, as_names=True) == 0
     assert capsys.readouterr() == ("web01.example.org\n", "")
 
 
 def test_ruby_servers_know_no_filter(
-    fleet: Fleet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    pinged: PingedFleet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fleet.configuration = Configuration(
-        rabbit_url=f"memory://{fleet.configuration.endpoints[0].host}", interop=True
+    pinged.configuration = Configuration(
+        rabbit_url=f"memory://{pinged.configuration.endpoints[0].host}", interop=True
     )
-    fleet.ask(where=("fqdn=web01*",), expect=1, timeout=0.1)
+    pinged.ask(where=("fqdn=web01*",), expect=1, timeout=0.1)
     warning = "baton: Servers that run the Ruby Baton do not know --where: they all do it\n"
     assert capsys.readouterr().err.startswith(warning)
 
 
-def test_watching_needs_a_terminal(fleet: Fleet) -> None:
+def test_watching_needs_a_terminal(pinged: PingedFleet) -> None:
     with pytest.raises(click.UsageError, match="--watch needs a terminal"):
-        fleet.ask(watch=True)
+        pinged.ask(watch=True)
