@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from baton.cli.log import setup_logging
 from baton.cli.options import HELP, broker_options, load_configuration, log_options
 from baton.cli.process import ProcessOptions, control, process_options, run_process
 from baton.extension import Extension
+
+if TYPE_CHECKING:
+    from baton.configuration import Configuration
 
 
 def service_executable(extension: Extension) -> click.Command:
@@ -39,11 +43,7 @@ def service_executable(extension: Extension) -> click.Command:
         process: ProcessOptions,
     ) -> None:
         with errors_as_exit_codes(extension.name):
-            setup_logging(log_level, style=log_format)
-            configuration = load_configuration(extension.name, config, url)
-            control(extension.name, process, configuration)
-            if configuration.log_file is not None:
-                setup_logging(log_level, configuration.log_file, log_format)
+            configuration = _configured(extension.name, process, config, url, log_level, log_format)
             sys.exit(
                 run_process(
                     extension.name,
@@ -89,11 +89,7 @@ def monitor_executable(extension: Extension) -> click.Command:
         process: ProcessOptions,
     ) -> None:
         with errors_as_exit_codes(program):
-            setup_logging(log_level, style=log_format)
-            configuration = load_configuration(program, config, url)
-            control(program, process, configuration)
-            if configuration.log_file is not None:
-                setup_logging(log_level, configuration.log_file, log_format)
+            configuration = _configured(program, process, config, url, log_level, log_format)
             monitor = extension.load("monitor")(configuration, instance)
             sys.exit(
                 run_process(
@@ -102,3 +98,23 @@ def monitor_executable(extension: Extension) -> click.Command:
             )
 
     return main
+
+
+def _configured(
+    program: str,
+    process: ProcessOptions,
+    config: Path | None,
+    url: str | None,
+    log_level: str,
+    log_format: str,
+) -> Configuration:
+    """The configuration of a process that is to run, and logs as that says.
+
+    It exits here if it was asked to stop another one, or for how that is.
+    """
+    setup_logging(log_level, style=log_format)
+    configuration = load_configuration(program, config, url)
+    control(program, process, configuration)
+    if configuration.log_file is not None:
+        setup_logging(log_level, configuration.log_file, log_format)
+    return configuration
