@@ -15,15 +15,15 @@ from baton.cli.fleet.options import Style
 from baton.cli.fleet.progress import Progress
 from baton.cli.fleet.report import JsonLinesReport, Report
 from baton.cli.fleet.series import Series
-from baton.cli.fleet.summary import answered, name_of
+from baton.cli.fleet.summary import answered, first_of, name_of
 from baton.cli.terminal import Line, Terminal, plain, wrap
 from baton.errors import BatonError, BrokerError, PublishTimeout
 from baton.text import printable
 
 if TYPE_CHECKING:
+    from baton.cli.fleet.series import Track
     from baton.fleet import Reply, Result
 
-_SHOWN: Final = 20
 _SHOWN_IN_ROUND: Final = 3
 _COLUMN: Final = 17
 AWAY: Final = (BrokerError, PublishTimeout)
@@ -107,9 +107,7 @@ def total(series: Series, width: int | None = None) -> Iterator[Line]:
         yield plain(f"{'round trip':<{_COLUMN}}avg {average}, max {slowest} ms")
     lost = list(series.lost())
     if lost:
-        shown = [f"{name} {track.lost:,} of {track.asked:,}" for name, track in lost[:_SHOWN]]
-        if len(lost) > _SHOWN:
-            shown.append(f"… and {len(lost) - _SHOWN:,} more")
+        shown = first_of(lost, _loss)
         for text in wrap(f"{f'lost ({len(lost):,})':<{_COLUMN}}", shown, width, _COLUMN):
             yield plain(text, "bad")
 
@@ -128,6 +126,11 @@ class _RoundReport:
         clock = time.strftime("%H:%M:%S", time.localtime(result.sent))
         look = "" if result.succeeded else "bad"
         self._out.say(plain(f"{clock}  {', '.join(_parts(result))}", look))
+
+
+def _loss(lost: tuple[str, Track]) -> str:
+    name, track = lost
+    return f"{name} {track.lost:,} of {track.asked:,}"
 
 
 def _parts(result: Result) -> Iterator[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from baton.cli.terminal import Line, plain, wrap
 from baton.text import excerpt, printable
 
 if TYPE_CHECKING:
     from baton.fleet.result import Duplicate, Failure, Latency, Result
+
+Item = TypeVar("Item")
 
 NAMELESS: Final = "(no name)"
 _SHOWN: Final = 20
@@ -37,7 +39,7 @@ def summary(result: Result, width: int | None = None) -> Iterator[Line]:
         ("failed", len(result.errors), (), "bad"),
         ("not asked", len(result.not_asked), _names(result.not_asked), "warning"),
         ("unexpected", len(result.unexpected), _names(result.unexpected), "warning"),
-        ("duplicate", len(result.duplicates), _duplicates(result.duplicates), "warning"),
+        ("duplicate", len(result.duplicates), first_of(result.duplicates, _duplicate), "warning"),
         ("original", len(result.originals), _names(result.originals), ""),
     )
     for what, count, items, look in lists:
@@ -112,6 +114,13 @@ def name_of(fqdn: str) -> str:
     return excerpt(fqdn, _LONGEST_NAME) or NAMELESS
 
 
+def first_of(items: Sequence[Item], show: Callable[[Item], str]) -> Iterator[str]:
+    """The first of *items*, each as *show* says it, and how many more there are."""
+    yield from map(show, items[:_SHOWN])
+    if len(items) > _SHOWN:
+        yield f"… and {len(items) - _SHOWN:,} more"
+
+
 def answered(result: Result) -> str:
     """How many answered, of how many."""
     return _counted(result) + _surplus(result)
@@ -147,17 +156,11 @@ def _head(what: str, count: int) -> str:
 
 
 def _names(names: Sequence[str]) -> Iterator[str]:
-    for name in names[:_SHOWN]:
-        yield name_of(name)
-    if len(names) > _SHOWN:
-        yield f"… and {len(names) - _SHOWN:,} more"
+    return first_of(names, name_of)
 
 
-def _duplicates(duplicates: Sequence[Duplicate]) -> Iterator[str]:
-    for each in duplicates[:_SHOWN]:
-        yield f"{name_of(each.fqdn)} ({each.instances:,} services)"
-    if len(duplicates) > _SHOWN:
-        yield f"… and {len(duplicates) - _SHOWN:,} more"
+def _duplicate(each: Duplicate) -> str:
+    return f"{name_of(each.fqdn)} ({each.instances:,} services)"
 
 
 def _failures(failures: Sequence[Failure], width: int | None) -> Iterator[str]:
