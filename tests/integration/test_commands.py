@@ -224,7 +224,9 @@ async def test_what_is_held_is_lost_with_its_process(vhost: Vhost) -> None:
             await requester.until(lambda: requester.ends(plain))
             service.signal(signal.SIGKILL)
             service.wait()
-        with process("--url", vhost.url, **settings):
+        with process("--url", vhost.url, **settings) as service:
+            # Asking until somebody takes it would not do: the dead one's queue may still be there.
+            await asyncio.to_thread(service.wait_for, "ready")
             await _once_it_listens(requester)
         assert requester.answers(held) == []
 
