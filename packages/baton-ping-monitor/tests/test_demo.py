@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from baton_ping_monitor.demo import FLEET, Demo
-from baton_ping_monitor.fleet import FleetView, Health
+from baton_ping_monitor.fleet.state import FleetView, Health
 
 if TYPE_CHECKING:
     from conftest import Start

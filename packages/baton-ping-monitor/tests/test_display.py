@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from baton_ping_monitor.display import LineDisplay, make_display
-from baton_ping_monitor.fleet import FleetState
+from baton_ping_monitor.fleet.state import FleetState
+from baton_ping_monitor.terminal.display import LineDisplay, make_display
 
 if TYPE_CHECKING:
     from conftest import Say

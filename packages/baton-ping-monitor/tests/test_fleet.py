@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from baton.message import Message
-from baton_ping_monitor.fleet import FleetState, Health, Limits, ServerView
+from baton_ping_monitor.fleet.state import FleetState, Health, Limits, ServerView
 
 if TYPE_CHECKING:
     from conftest import Say

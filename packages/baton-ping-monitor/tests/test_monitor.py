@@ -10,8 +10,8 @@ import pytest
 
 from baton import Configuration, InvalidMessage, State
 from baton.link import Phase
-from baton_ping_monitor.fleet import FleetState
-from baton_ping_monitor.monitor import FleetMonitor, describe
+from baton_ping_monitor.collector.monitor import FleetMonitor, describe
+from baton_ping_monitor.fleet.state import FleetState
 
 if TYPE_CHECKING:
     from conftest import Say

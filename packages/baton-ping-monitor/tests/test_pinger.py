@@ -11,8 +11,8 @@ import pytest
 from baton import Configuration, Server
 from baton.transports.memory import memory_broker
 from baton_ping.service import PingService
-from baton_ping_monitor.fleet import FleetState
-from baton_ping_monitor.pinger import Pinger
+from baton_ping_monitor.collector.pinger import Pinger
+from baton_ping_monitor.fleet.state import FleetState
 
 Sent = tuple[str | None, str]
 

@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from baton_ping_monitor.fleet import FleetView, Health, ServerView
-from baton_ping_monitor.table import FleetTable, duration, milliseconds, shape
+from baton_ping_monitor.fleet.state import FleetView, Health, ServerView
+from baton_ping_monitor.terminal.table import FleetTable, duration, milliseconds, shape
 
 
 def server(fqdn: str, health: Health = Health.UP, **more: object) -> ServerView:

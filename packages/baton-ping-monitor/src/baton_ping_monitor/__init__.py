@@ -3,7 +3,7 @@
 What it shows is worked out by a model that needs no terminal and no broker:
 
 >>> from baton import Message
->>> from baton_ping_monitor.fleet import FleetState
+>>> from baton_ping_monitor.fleet.state import FleetState
 >>> state = FleetState()
 >>> pong = {"type": "pong", "environment": "production", "fqdn": "web01.example.org"}
 >>> state.record(Message(pong), now=100.0)

@@ -16,7 +16,7 @@ from baton_ping_monitor.watch import Watch
 if TYPE_CHECKING:
     from baton.channel import Abandoned
     from baton.link import State
-    from baton_ping_monitor.display import Display
+    from baton_ping_monitor.terminal.display import Display
 
 _PING_EVERY: Final = 1.0
 _GRACE: Final = 1.0

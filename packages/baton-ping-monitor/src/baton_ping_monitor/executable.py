@@ -21,7 +21,7 @@ from baton_ping.monitor import PingMonitor
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
-    from baton_ping_monitor.display import Display
+    from baton_ping_monitor.terminal.display import Display
 
 PROGRAM: Final = "baton-ping-monitor"
 
@@ -125,7 +125,7 @@ def _flag(name: str) -> str:
 
 def _demo(options: Options) -> int:
     from baton_ping_monitor.demo import Demo  # noqa: PLC0415
-    from baton_ping_monitor.display import make_display  # noqa: PLC0415
+    from baton_ping_monitor.terminal.display import make_display  # noqa: PLC0415
 
     display = make_display()
     _log_beside(display, options.log_level, options.log_format)
@@ -151,7 +151,7 @@ def _run(options: Options) -> int:
 
 
 def _table(options: Options, configuration: Configuration) -> int:
-    from baton_ping_monitor.display import make_display  # noqa: PLC0415
+    from baton_ping_monitor.terminal.display import make_display  # noqa: PLC0415
     from baton_ping_monitor.watch import Watch  # noqa: PLC0415
 
     display = make_display()

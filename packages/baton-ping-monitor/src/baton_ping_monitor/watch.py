@@ -6,16 +6,16 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
-from baton_ping_monitor.fleet import FleetState, Limits
-from baton_ping_monitor.monitor import FleetMonitor
-from baton_ping_monitor.pinger import Pinger
+from baton_ping_monitor.collector.monitor import FleetMonitor
+from baton_ping_monitor.collector.pinger import Pinger
+from baton_ping_monitor.fleet.state import FleetState, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from baton.configuration import Configuration
     from baton.link import State
-    from baton_ping_monitor.display import Display
+    from baton_ping_monitor.terminal.display import Display
 
 _TICK: Final = 0.5
 """Seconds between two looks at the fleet."""

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from baton_ping_monitor.fleet import FleetView, Health, ServerView
+from baton_ping_monitor.fleet.state import FleetView, Health, ServerView
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from baton.configuration import Configuration
-    from baton_ping_monitor.fleet import FleetState
+    from baton_ping_monitor.fleet.state import FleetState
 
 logger = logging.getLogger(__name__)
 

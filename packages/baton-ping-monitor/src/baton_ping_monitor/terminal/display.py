@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from rich.console import Console
 from rich.live import Live
 
-from baton_ping_monitor.fleet import FleetView, Health, ServerView
-from baton_ping_monitor.table import FleetTable, duration, milliseconds, shape, title
+from baton_ping_monitor.fleet.state import FleetView, Health, ServerView
+from baton_ping_monitor.terminal.table import FleetTable, duration, milliseconds, shape, title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

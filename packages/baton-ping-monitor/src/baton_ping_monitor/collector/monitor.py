@@ -13,7 +13,7 @@ from baton_ping.monitor import PingMonitor
 if TYPE_CHECKING:
     from baton.configuration import Configuration
     from baton.message import Message
-    from baton_ping_monitor.fleet import FleetState
+    from baton_ping_monitor.fleet.state import FleetState
 
 
 class FleetMonitor(PingMonitor):
