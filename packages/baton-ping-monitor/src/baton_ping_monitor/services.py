@@ -115,6 +115,49 @@ class Alerts(Protocol):
         """Send a message to each destination; returns what went wrong, or ``""``."""
 
 
+class Health(Protocol):
+    """Whether the monitor does its work: it consumes, its last pulse was good, and what it sees is
+    kept. Everything happens on the event loop."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all of it is so."""
+
+    @property
+    def reason(self) -> str:
+        """What is not so, for people; empty when it is ready."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the store cannot keep what is seen; empty when it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who logged in, until it ``expires``."""
+
+    user: str
+    created: float
+    expires: float
+
+
+class Sessions(Protocol):
+    """Who is logged in, by a key that is the hash of what their browser has. Each method blocks for
+    as long as the database takes: call it in a thread."""
+
+    def put(self, key: str, session: Session) -> None:
+        """Keep it, in place of one of the same key."""
+
+    def get(self, key: str) -> Session | None:
+        """The session of that key, whether it has expired or not."""
+
+    def delete(self, key: str) -> None:
+        """Forget it, if it is there."""
+
+    def prune(self, now: float) -> None:
+        """Forget those that have expired."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """All that a view may use."""
@@ -126,3 +169,5 @@ class Services:
     alerts: Alerts
     updates: Updates
     clock: Clock
+    health: Health
+    sessions: Sessions
