@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "files",
         "process",
         "log_file",
+        "listening",
         "wildcard",
         "where",
         "splay",

@@ -7,19 +7,19 @@ to it, the services beside it do not notice.
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from baton.errors import ConfigurationError
 from baton.health import Health
+from baton.listening import bound, listening_on
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
@@ -160,38 +160,18 @@ def health_sockets(
 def _listen(configuration: Configuration) -> list[socket.socket]:
     host, port = configuration.health_host, configuration.health_port
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        return _bound_to_each(dict.fromkeys((each[0], each[4]) for each in found))
+        return listening_on(host, port or 0)
     except OSError as error:
         raise ConfigurationError(
             f"HEALTH_PORT: port {port} of {host} cannot be opened: {error.strerror}"
         ) from None
 
 
-def _bound_to_each(addresses: Iterable[tuple[int, Any]]) -> list[socket.socket]:
-    """Of a name that has several, those that this machine has: where IPv6 is turned off it may
-    still stand beside ``localhost``."""
-    failure = None
-    with ExitStack() as stack:
-        bound = []
-        for family, address in addresses:
-            try:
-                bound.append(stack.enter_context(_bound(family, address)))
-            except OSError as error:
-                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                    raise
-                failure = error
-        if not bound and failure is not None:
-            raise failure
-        stack.pop_all()
-    return bound
-
-
 def _listen_beside(path: Path) -> socket.socket:
     before = os.umask(0o117)  # for the user and the group
     try:
         _remove_dead(path)
-        return _bound(socket.AF_UNIX, str(path))
+        return bound(socket.AF_UNIX, str(path))
     except OSError as error:
         reason = error.strerror or error
         raise ConfigurationError(
@@ -213,16 +193,3 @@ def _remove_dead(path: Path) -> None:
             path.unlink()
         except OSError:
             pass  # somebody listens
-
-
-def _bound(family: int, address: Any) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        # What just ended does not keep the port from the next one.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
-    except OSError:
-        listener.close()
-        raise
-    return listener
