@@ -9,9 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
-from baton_ping_monitor.web import login, static
+from baton_ping_monitor.web import health, login, static
 from baton_ping_monitor.web.access import Access
 from baton_ping_monitor.web.authentication import Authenticator
+from baton_ping_monitor.web.metrics import Metrics
 from baton_ping_monitor.web.refusals import pages_if_there, refuse
 from baton_ping_monitor.web.security import (
     HostCheck,
@@ -57,7 +58,13 @@ def make_app(services: Services) -> Starlette:
         Middleware(Access, authenticator, sessions),
     ]
     app = Starlette(
-        routes=[*login.routes(authenticator, sessions), static.mount(version), *_pages()],
+        routes=[
+            *login.routes(authenticator, sessions),
+            *health.routes(),
+            *Metrics().routes(),
+            static.mount(version),
+            *_pages(),
+        ],
         middleware=middleware,
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
