@@ -192,7 +192,8 @@ def _wrong_form(request: Request, asking: _Asking) -> Response | None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if is_for_programs(path_of(request)):
         # Another site's page cannot send this type without being asked first, and is not allowed.
-        if kind != "application/json":
+        # Nor can it send anything but GET, HEAD and POST without.
+        if request.method == "POST" and kind != "application/json":
             return refuse(request, 415, "The Content-Type must be application/json.")
         given = request.headers.get("x-csrf-token", "")
         return None if not asking.by_cookie or _is_token(request, given) else _stale(request)

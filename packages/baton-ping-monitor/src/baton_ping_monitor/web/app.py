@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
-from baton_ping_monitor.web import health, login, static
+from baton_ping_monitor.web import api, health, login, static
 from baton_ping_monitor.web.access import Access
 from baton_ping_monitor.web.authentication import Authenticator
 from baton_ping_monitor.web.metrics import Metrics
@@ -61,6 +61,7 @@ def make_app(services: Services) -> Starlette:
         routes=[
             *login.routes(authenticator, sessions),
             *health.routes(),
+            *api.routes(),
             *Metrics().routes(),
             static.mount(version),
             *_pages(),

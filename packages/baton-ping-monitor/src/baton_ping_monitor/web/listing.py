@@ -17,9 +17,7 @@ PAGE_SIZE: Final = 100
 _TEXT_LIMIT: Final = 300
 _MOST_PAGES: Final = 10_000
 
-SLUGS: Final[Mapping[str, State]] = {
-    state.name.lower().replace("_", "-"): state for state in State
-}
+SLUGS: Final[Mapping[str, State]] = {state.name.lower().replace("_", "-"): state for state in State}
 """The states by what they are called in an address."""
 _SLUG_OF: Final = {state: slug for slug, state in SLUGS.items()}
 _RANK: Final = {state: rank for rank, state in enumerate(State)}

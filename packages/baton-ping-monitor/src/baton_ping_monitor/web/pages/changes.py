@@ -58,9 +58,7 @@ def notice(request: Request) -> str:
     return sentence.format(words.plural(int(number), "server"))
 
 
-def _perform(
-    services: Services, action: str, fqdns: Sequence[str], form: FormData, by: str
-) -> int:
+def _perform(services: Services, action: str, fqdns: Sequence[str], form: FormData, by: str) -> int:
     match action:
         case "maintain":
             until = services.clock() + _hours(_text(form, "hours")) * 3600
