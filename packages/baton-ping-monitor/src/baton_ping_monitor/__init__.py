@@ -1,13 +1,14 @@
-"""baton-ping-monitor: shows which servers answer baton-ping, when, and what they said.
+"""baton-ping-monitor: the dashboard of a fleet that answers baton-ping.
 
-What it shows is worked out by a model that needs no terminal and no broker:
+What it shows is worked out by a model that needs no browser, no database and no broker:
 
 >>> from baton import Message
 >>> from baton_ping_monitor.fleet.state import FleetState
+>>> from baton_ping_monitor.observation import observe
 >>> state = FleetState()
 >>> pong = {"type": "pong", "environment": "production", "fqdn": "web01.example.org"}
->>> state.record(Message(pong), now=100.0)
->>> [(server.fqdn, str(server.health)) for server in state.view(now=101.5).servers]
+>>> _ = state.observe(observe(Message(pong), "baton-ping", received=100.0))
+>>> [(server.fqdn, str(server.state)) for server in state.view(now=101.5).servers]
 [('web01.example.org', 'up')]
 """
 

@@ -1,258 +1,417 @@
 """The state of the fleet: what is known of each server, from what it said.
 
-It has no clock and does no input or output: each method is told what time it is, in seconds of any
-clock that only goes forward. Its memory is bounded, whatever arrives.
+It has no clock and does no input or output: each method is told what time it is, in seconds since
+the epoch. Its memory is bounded, whatever arrives.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
-from baton.server import Server
-from baton.text import printable, shorten
+from baton_ping_monitor.fleet.changes import Changes, Journal
+from baton_ping_monitor.fleet.incidents import Incidents
+from baton_ping_monitor.fleet.index import Index
+from baton_ping_monitor.fleet.limits import DAY, Limits
+from baton_ping_monitor.fleet.recent import Recent
+from baton_ping_monitor.fleet.record import Record
+from baton_ping_monitor.fleet.rounds import Rounds
+from baton_ping_monitor.fleet.showing import Showing
+from baton_ping_monitor.fleet.view import Blindness, FleetView, Incident, ServerView, State
+from baton_ping_monitor.observation import MALFORMED, Observation
+from baton_ping_monitor.store.records import Transition
 
 if TYPE_CHECKING:
-    from baton.message import Message
+    from baton_ping_monitor.store.records import ServerRecord
 
-_FQDN_LIMIT: Final = 253
-_NAME_LIMIT: Final = 64
-_APPS_LIMIT: Final = 32
-
-
-class Health(StrEnum):
-    """How a server is, the worst first."""
-
-    MISSING = "missing"
-    """It was pinged several times and says nothing."""
-    FAILING = "failing"
-    """It answered with an error, and has not answered well often enough since."""
-    SLOW = "slow"
-    """Its last pong took long."""
-    QUIET = "quiet"
-    """Nothing was heard of it for a while; whether it was pinged is not known."""
-    UP = "up"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Where the lines are drawn. ``slow`` and ``quiet`` are in seconds, the others are numbers:
-    of pings, of good answers, and of what is remembered."""
-
-    slow: float = 0.5
-    missing: int = 3
-    recovered: int = 3
-    quiet: float = 60.0
-    servers: int = 10_000
-    pings: int = 1_000
-    outputs: int = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class ServerView:
-    """A server as it is at one moment. Ages and ``latency`` are in seconds, None if not known."""
-
-    fqdn: str
-    environment: str
-    app_names: tuple[str, ...]
-    health: Health
-    pong_age: float | None
-    latency: float | None
-    pongs: int
-    errors: int
-    last_error: str
-    error_age: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class FleetView:
-    """The fleet as it is at one moment: its servers, trouble first, and totals.
-
-    ``malformed`` counts what no server can have meant; ``forgotten`` the servers that were given
-    up to make room for others.
-    """
-
-    servers: tuple[ServerView, ...] = ()
-    pings: int = 0
-    pongs: int = 0
-    errors: int = 0
-    malformed: int = 0
-    forgotten: int = 0
-
-    @property
-    def counts(self) -> dict[Health, int]:
-        """How many servers are in each state that occurs, the worst first."""
-        found = Counter(server.health for server in self.servers)
-        return {health: found[health] for health in Health if found[health]}
-
-
-@dataclass(slots=True)
-class _Record:
-    identity: Server
-    seen: float
-    pong: float | None = None
-    latency: float | None = None
-    pongs: int = 0
-    errors: int = 0
-    last_error: str = ""
-    error: float | None = None
-    good_since_error: int = 0
-    unanswered: int = 0
-    answered: str | None = None
-
-
-@dataclass(slots=True)
-class _Recent:
-    """The last few ids, each with a time."""
-
-    limit: int
-    times: OrderedDict[str, float] = field(default_factory=OrderedDict)
-
-    def add(self, key: str, time: float) -> bool:
-        """Remember *key*; false if it was known."""
-        if key in self.times:
-            return False
-        self.times[key] = time
-        if len(self.times) > self.limit:
-            self.times.popitem(last=False)
-        return True
+_KEPT_EVERY: Final = 60.0
+"""Seconds after which it is kept again when a server was heard last."""
+_ASLEEP: Final = 5.0
+"""Seconds without a tick after which this process itself was held up, not the servers silent."""
+_STATES: Final = {state.value: state for state in State}
+_FULL_FOR: Final = 60.0
+"""Seconds for which no room is looked for when there was none."""
 
 
 class FleetState:
     """What each server said last, and how it is.
 
-    :meth:`record` takes every output. Who pings tells :meth:`sent`, too: then it is known how long
-    a pong took, and who does not answer.
+    :meth:`observe` takes every output. Who pings tells :meth:`ping_sent`, too: then it is known how
+    long a pong took, and who does not answer. :meth:`tick` is called about once a second.
+    What is to be kept is handed over by :meth:`take_changes`.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, *, pings_by_itself: bool = False) -> None:
         self.limits = limits or Limits()
-        self._servers: OrderedDict[str, _Record] = OrderedDict()
-        self._pings = _Recent(self.limits.pings)
-        self._outputs = _Recent(self.limits.outputs)
+        self.blindness: Blindness | None = None
+        self._pings_by_itself = pings_by_itself
+        self._servers: dict[str, Record] = {}
+        self._index = Index()
+        self._rounds = Rounds(self.limits.pings, self.limits.patience)
+        self._outputs: Recent[None] = Recent(self.limits.outputs)
+        self._incidents = Incidents()
+        self._journal = Journal()
         self._counts: Counter[str] = Counter()
+        self._showing = Showing(self.limits)
+        self._stale: set[str] = set()
+        """Environments whose incidents have to be looked at."""
+        self._sighted = 0.0
+        self._ticked: float | None = None
+        self._last_output: float | None = None
+        self._full_until = 0.0
 
-    def sent(self, message_id: str | None, target: str, now: float) -> None:
-        """A ping went out to *target* at *now*; without a *message_id*, nobody listens there.
-        Answers to it may have been recorded before."""
+    def restore(
+        self,
+        servers: Iterable[ServerRecord],
+        latencies: Mapping[str, Sequence[float | None]] | None = None,
+        incidents: Iterable[Incident] = (),
+        flaps: Iterable[Transition] = (),
+    ) -> None:
+        """What was known before a restart: the servers, their last latencies, the incidents, and
+        the transitions of the last day. Whoever was missing is missing until it is heard."""
+        for kept in servers:
+            state = _STATES.get(kept.state, State.NEVER_SEEN)
+            record = Record(
+                fqdn=kept.fqdn,
+                environment=kept.environment,
+                app_names=kept.app_names,
+                state=state,
+                since=kept.since,
+                first_seen=kept.first_seen,
+                seen=kept.last_seen,
+                pong=kept.last_pong,
+                silent={State.MISSING: self.limits.silent, State.LATE: 1}.get(state, 0),
+                is_expected=kept.is_expected,
+                is_retired=kept.is_retired,
+                maintenance_until=kept.maintenance_until,
+                correlates=True,
+            )
+            record.latencies.extend((latencies or {}).get(kept.fqdn, ()))
+            record.latency = record.latencies[-1] if record.latencies else None
+            self._add(record)
+        self._incidents.restore(incidents)
+        for each in sorted(flaps, key=lambda it: it.at):
+            if each.after == State.MISSING and each.fqdn in self._servers:
+                self._servers[each.fqdn].flaps.append(each.at)
+
+    def expect(self, names: Mapping[str, str], now: float) -> None:
+        """These servers, each with its environment or ``""``, should be there; those that were
+        expected and are not among them are not expected any more."""
+        for fqdn, record in list(self._servers.items()):
+            if record.is_expected and fqdn not in names:
+                record.is_expected = False
+                self._keep(record)
+                if record.seen is None:
+                    self._forget(record, now)
+        for fqdn, environment in names.items():
+            record = self._servers.get(fqdn) or Record(fqdn, environment, since=now)
+            if record.is_expected and (record.seen or record.environment == environment):
+                continue
+            if fqdn not in self._servers:
+                if not self._has_room(now):
+                    continue
+                self._add(record)
+            elif record.seen is None:
+                self._move(record, environment, record.app_names, now)
+            record.is_expected = True
+            self._keep(record)
+
+    def ping_sent(self, pings: Mapping[str, str | None], now: float) -> None:
+        """Pings went out together at *now*: the id of each by its target, None where nobody
+        listens. Answers may have been observed before. A ping of which it is not known whether
+        it went out is none."""
         self._counts["pings"] += 1
-        if message_id is not None:
-            self._pings.add(message_id, now)
-        for record in self._servers.values():
-            if message_id is not None and record.answered == message_id:
-                if record.pong is not None:
-                    record.latency = max(0.0, record.pong - now)
-            elif target in _keys(record):
-                record.unanswered += 1
+        self._rounds.alive(now)
+        begun = self._rounds.begin(pings, filter(None, pings.values()), now)
+        ids = set(filter(None, pings.values()))
+        for target in pings:
+            for record in self._index.reached(target).values():
+                record.asked = begun.number
+                if record.early is not None and record.early[0] in ids:
+                    self._answered(record, begun.number, record.early[1] - now)
+                    record.early = None
+        self._showing.changed()
 
-    def record(self, message: Message, now: float) -> None:
-        """An output arrived. What names no server is counted as malformed; what was recorded
+    def observe(self, seen: Observation) -> Observation:
+        """An output arrived; returns it with its latency, if that is known. What was observed
         before, and came again, is not counted."""
-        fqdn = message.get("fqdn")
-        if not isinstance(fqdn, str) or not 1 <= len(fqdn) <= _FQDN_LIMIT:
-            self.malformed()
-            return
-        if message.message_id and not self._outputs.add(message.message_id, now):
-            return
-        record = self._find(_identity(printable(fqdn), message), now)
-        record.unanswered = 0
-        match message.type:
-            case "pong":
-                record.answered = message.correlation_id
-                self._pong(record, now)
-            case "error":
-                record.answered = message.correlation_id
-                self._error(record, message, now)
+        self._last_output = max(seen.received, self._last_output or 0.0)
+        self._rounds.alive(seen.received)
+        self._showing.changed()
+        if seen.kind == MALFORMED or not seen.fqdn:
+            self._counts["malformed"] += 1
+            return seen
+        if seen.message_id and not self._outputs.add(seen.message_id, None):
+            return seen
+        record = self._find(seen)
+        if record is None:
+            self._counts["forgotten"] += 1
+            return seen
+        record.shown = None
+        record.silent = 0
+        record.instances.heard(seen.instance, seen.received)
+        if seen.kind == "pong":
+            seen = self._pong(record, seen)
+        elif seen.kind == "error":
+            self._error(record, seen)
+        if record.state is not State.UP:
+            self._judge(record, seen.received)
+        if seen.received - record.kept > _KEPT_EVERY:
+            self._keep(record)
+            record.kept = seen.received
+        return seen
 
-    def malformed(self) -> None:
-        """Something arrived that is no output of a server."""
-        self._counts["malformed"] += 1
+    def maintain(self, fqdns: Iterable[str], until: float | None, by: str, now: float) -> int:
+        """Put servers in maintenance *until* a time, or end it (None); how many are known."""
+        known = [self._servers[fqdn] for fqdn in fqdns if fqdn in self._servers]
+        for record in known:
+            record.maintenance_until = until if until is not None and until > now else None
+            self._judge(record, now, by)
+            self._keep(record)
+        self._look(now)
+        return len(known)
+
+    def retire(self, fqdns: Iterable[str], by: str, now: float, *, retired: bool = True) -> int:
+        """Retire servers, or take that back; how many of them are known."""
+        known = [self._servers[fqdn] for fqdn in fqdns if fqdn in self._servers]
+        for record in known:
+            record.is_retired = retired
+            if not retired:
+                record.silent = 0
+            self._judge(record, now, by)
+            self._keep(record)
+        self._look(now)
+        return len(known)
+
+    def blind(self, reason: str, now: float) -> None:
+        """From *now* on nothing is heard, and nobody is called silent for that."""
+        since = now if self.blindness is None else self.blindness.since
+        self.blindness = Blindness(since, reason)
+        self._rounds.drop()
+        self._showing.changed()
+
+    def sighted(self, now: float) -> None:
+        """What is said is heard, from *now* on."""
+        self.blindness = None
+        self._sighted = now
+        self._rounds.drop()
+        self._showing.changed()
+
+    def alive(self, now: float) -> None:
+        """The broker gave a sign of life."""
+        self._rounds.alive(now)
+
+    def tick(self, now: float) -> None:
+        """Judge what time changes: who let a ping pass, who is quiet, whose maintenance ended."""
+        if self._ticked is None or not 0 <= now - self._ticked <= _ASLEEP:
+            self._rounds.drop()
+            self._sighted = now
+        self._ticked = now
+        if self.blindness is not None:
+            return
+        for judged in self._rounds.due(now):
+            self._judge_round(judged.number, judged.targets, judged.sent, now)
+            self._stale.update(self._incidents.unsettled)
+        for record in self._servers.values():
+            state = record.judge(now, self._sighted, self.limits)
+            if state is not record.state:
+                self._become(record, state, now)
+        self._look(now)
 
     def view(self, now: float) -> FleetView:
         """How everything is at *now*."""
-        rank = {health: number for number, health in enumerate(Health)}
-        servers = [self._view(record, now) for record in self._servers.values()]
-        servers.sort(key=lambda it: (rank[it.health], it.environment, it.fqdn))
-        return FleetView(tuple(servers), **self._counts)
-
-    def _find(self, identity: Server, now: float) -> _Record:
-        """The record of that server, as the most recent one."""
-        record = self._servers.get(identity.fqdn)
-        if record is None:
-            record = self._servers[identity.fqdn] = _Record(identity, now)
-            if len(self._servers) > self.limits.servers:
-                self._servers.popitem(last=False)
-                self._counts["forgotten"] += 1
-        else:
-            self._servers.move_to_end(identity.fqdn)
-        record.identity = identity
-        record.seen = now
-        return record
-
-    def _pong(self, record: _Record, now: float) -> None:
-        self._counts["pongs"] += 1
-        record.pongs += 1
-        record.good_since_error += 1
-        record.pong = now
-        sent = self._pings.times.get(record.answered) if record.answered else None
-        record.latency = max(0.0, now - sent) if sent is not None else None
-
-    def _error(self, record: _Record, message: Message, now: float) -> None:
-        self._counts["errors"] += 1
-        record.errors += 1
-        record.good_since_error = 0
-        record.error = now
-        kind, text = _text(message.get("error_class")), _text(message.get("error_message"))
-        record.last_error = shorten(": ".join(filter(None, (kind, text))))
-
-    def _view(self, record: _Record, now: float) -> ServerView:
-        return ServerView(
-            fqdn=record.identity.fqdn,
-            environment=record.identity.environment,
-            app_names=record.identity.app_names,
-            health=self._health(record, now),
-            pong_age=None if record.pong is None else now - record.pong,
-            latency=record.latency,
-            pongs=record.pongs,
-            errors=record.errors,
-            last_error=record.last_error,
-            error_age=None if record.error is None else now - record.error,
+        return self._showing.view(
+            self._servers,
+            FleetView(
+                now,
+                incidents=self._incidents.open,
+                blindness=self.blindness,
+                last_output=self._last_output,
+                pings_by_itself=self._pings_by_itself,
+                pings=self._counts["pings"],
+                pongs=self._counts["pongs"],
+                errors=self._counts["errors"],
+                malformed=self._counts["malformed"],
+                forgotten=self._counts["forgotten"],
+            ),
         )
 
-    def _health(self, record: _Record, now: float) -> Health:
-        limits = self.limits
-        if record.unanswered > limits.missing:  # the last of them may still be answered
-            return Health.MISSING
-        if record.errors and record.good_since_error < limits.recovered:
-            return Health.FAILING
-        if now - record.seen > limits.quiet:
-            return Health.QUIET
-        if record.latency is not None and record.latency > limits.slow:
-            return Health.SLOW
-        return Health.UP
+    def server(self, fqdn: str, now: float) -> ServerView | None:
+        """How one server is at *now*."""
+        record = self._servers.get(fqdn)
+        return None if record is None else record.view(now, self.limits)
 
+    def reached(self, targets: Iterable[str]) -> frozenset[str]:
+        """The servers that *targets* reach and that should answer: not those that are retired or
+        in maintenance."""
+        return frozenset(
+            fqdn
+            for target in targets
+            for fqdn, record in self._index.reached(target).items()
+            if record.state not in (State.RETIRED, State.MAINTENANCE)
+        )
 
-def _keys(record: _Record) -> tuple[str, ...]:
-    """The targets that reach a server. One that does not say what it answers is a Ruby Baton,
-    which listens on its environment alone."""
-    identity = record.identity
-    return (identity.environment,) if record.answered is None else identity.routing_keys
+    def take_changes(self) -> Changes:
+        """What is to be kept, and was not taken before."""
+        return self._journal.take()
 
+    def _pong(self, record: Record, seen: Observation) -> Observation:
+        self._counts["pongs"] += 1
+        record.pongs += 1
+        record.good += 1
+        record.pong = seen.received
+        return self._note_answer(record, seen)
 
-def _identity(fqdn: str, message: Mapping[str, Any]) -> Server:
-    apps = message.get("app_names")
-    names = apps[:_APPS_LIMIT] if isinstance(apps, list) else ()
-    return Server(
-        fqdn=fqdn,
-        environment=_text(message.get("environment"), _NAME_LIMIT),
-        app_names=tuple(_text(name, _NAME_LIMIT) for name in names if isinstance(name, str)),
-    )
+    def _error(self, record: Record, seen: Observation) -> None:
+        self._counts["errors"] += 1
+        record.errors += 1
+        record.good = 0
+        record.error_at = seen.received
+        record.last_error = seen.error
+        self._note_answer(record, seen)
 
+    def _note_answer(self, record: Record, seen: Observation) -> Observation:
+        answered = self._rounds.of(seen.correlation_id)
+        if answered is None:
+            record.latency = None
+            if seen.correlation_id is not None:
+                record.early = seen.correlation_id, seen.received
+            return seen
+        latency = seen.received - answered.sent
+        self._answered(record, answered.number, latency)
+        if seen.kind != "pong":
+            return seen
+        return replace(seen, latency=record.latency)
 
-def _text(value: object, limit: int = 200) -> str:
-    if not isinstance(value, str):
-        return ""
-    return printable(" ".join(shorten(value, limit).split()))
+    def _answered(self, record: Record, number: int, latency: float) -> None:
+        record.latency = max(0.0, latency)
+        record.shown = None
+        if number <= record.answered:
+            return
+        record.answered = number
+        if number <= self._rounds.judged and record.latencies and record.latencies[-1] is None:
+            record.latencies.pop()  # it comes late, but it comes
+        record.latencies.append(record.latency)
+
+    def _judge_round(self, number: int, targets: Iterable[str], sent: float, now: float) -> None:
+        asked = {
+            fqdn: record
+            for target in targets
+            for fqdn, record in self._index.reached(target).items()
+        }
+        for fqdn, record in asked.items():
+            is_new = record.first_seen is None or record.first_seen > sent
+            if record.answered >= number or record.asked < number or is_new or record.is_retired:
+                continue
+            if record.seen is None or record.seen < sent:
+                record.silent += 1
+            record.latencies.append(None)
+            record.shown = None
+            self._journal.missed(fqdn, sent)
+        self._showing.changed()
+
+    def _find(self, seen: Observation) -> Record | None:
+        """The record of whoever said that; None if there is no room for another."""
+        record = self._servers.get(seen.fqdn)
+        if record is None:
+            if not self._has_room(seen.received):
+                return None
+            record = Record(seen.fqdn, seen.environment, seen.app_names, since=seen.received)
+            record.kept = seen.received
+            self._add(record)
+            self._keep(record)
+        if record.seen is None:
+            record.first_seen = seen.received
+        is_new = record.seen is None
+        record.seen = max(seen.received, record.seen or 0.0)
+        correlates = record.correlates or seen.correlation_id is not None
+        if (
+            is_new
+            or correlates is not record.correlates
+            or record.environment != seen.environment
+            or record.app_names != seen.app_names
+        ):
+            record.correlates = correlates
+            self._move(record, seen.environment, seen.app_names, seen.received)
+        return record
+
+    def _add(self, record: Record) -> None:
+        self._servers[record.fqdn] = record
+        self._index.add(record)
+        self._showing.reordered()
+
+    def _move(
+        self, record: Record, environment: str, app_names: tuple[str, ...], now: float
+    ) -> None:
+        """A server is in another environment than before, or runs something else."""
+        self._index.remove(record)
+        if environment != record.environment:
+            self._stale |= {environment, record.environment}
+            for incident in self._incidents.moved(record.fqdn, now):
+                self._journal.incident(incident)
+        record.environment, record.app_names = environment, app_names
+        self._index.add(record)
+        record.shown = None
+        self._keep(record)
+        self._showing.reordered()
+
+    def _forget(self, record: Record, now: float) -> None:
+        del self._servers[record.fqdn]
+        self._index.remove(record)
+        self._stale.add(record.environment)
+        for incident in self._incidents.moved(record.fqdn, now):
+            self._journal.incident(incident)
+        self._showing.reordered()
+
+    def _has_room(self, now: float) -> bool:
+        """Whether there is room for one server more, if need be in place of one that was not heard
+        for a day: what floods the monitor with names drives out nobody who is there."""
+        if len(self._servers) < self.limits.servers:
+            return True
+        if now < self._full_until:
+            return False
+        gone = [
+            each
+            for each in self._servers.values()
+            if not each.is_expected and (each.seen or 0.0) < now - DAY
+        ]
+        if not gone:
+            self._full_until = now + _FULL_FOR
+            return False
+        gone.sort(key=lambda each: (not each.is_retired, each.seen or 0.0))
+        for record in gone[: max(1, self.limits.servers // 100)]:
+            self._counts["forgotten"] += 1
+            self._forget(record, now)
+        return True
+
+    def _judge(self, record: Record, now: float, by: str = "") -> None:
+        state = record.judge(now, self._sighted, self.limits)
+        if state is not record.state or by:
+            self._become(record, state, now, by)
+
+    def _become(self, record: Record, state: State, now: float, by: str = "") -> None:
+        before, record.state, record.shown = record.state, state, None
+        self._showing.reordered()
+        self._stale.add(record.environment)
+        if before is not state:
+            record.since = now
+            self._journal.transition(Transition(now, record.fqdn, before, state, by))
+            self._keep(record)
+            if state is State.MISSING:
+                record.flaps.append(now)
+
+    def _keep(self, record: Record) -> None:
+        record.shown = None
+        self._journal.server(record)
+        self._showing.changed()
+
+    def _look(self, now: float) -> None:
+        """Look at the environments whose servers changed: what began, what ended?"""
+        for name in self._stale:
+            members = self._index.environments.get(name, {})
+            for incident in self._incidents.look(name, members, now, self._rounds):
+                self._journal.incident(incident)
+                self._showing.reordered()
+        self._stale.clear()
