@@ -491,6 +491,78 @@ class TestMonitor:
         await asyncio.wait_for(stopping, 5)
         assert finished == [1]
 
+    async def test_is_given_what_has_arrived_as_a_batch(self, world: World) -> None:
+        batches: list[list[Any]] = []
+        malformed: list[bytes] = []
+        done = asyncio.Event()
+
+        class Batches(Monitor):
+            extension = EXTENSION.name
+            batch = 3
+
+            async def process_messages(self, messages: Sequence[Message]) -> None:
+                await asyncio.sleep(0)
+                batches.append([message["of"] for message in messages])
+                if 6 in batches[-1]:
+                    done.set()
+                if 1 in batches[-1]:
+                    raise ValueError("it is logged, and acknowledged")
+
+            async def process_malformed(self, raw: bytes, error: BatonError) -> None:
+                await asyncio.sleep(0)
+                malformed.append(raw)
+                if raw == b"odd":
+                    raise ValueError("it is logged, too")
+
+        await (await world.monitor("one")).stop()
+        for body in (1, 2, b"\xff", 3, 4, 5, b"odd", 6):
+            raw = body if isinstance(body, bytes) else b'{"type": "echo", "of": %d}' % body
+            world.broker.publish(Publication(1, "baton_echo_out", "", raw, Envelope()))
+        monitor = Batches(world.configuration, "one")
+        await monitor.start()
+        world.stops.append(monitor.stop)
+        await asyncio.wait_for(done.wait(), 5)
+        await monitor.stop()
+        assert batches == [[1, 2], [3, 4, 5], [6]]
+        assert malformed == [b"\xff", b"odd"]
+        world.broker.publish(
+            Publication(1, "baton_echo_out", "", b'{"type":"echo","of":7}', Envelope())
+        )
+        again = await world.monitor("one")
+        await again.until(lambda: again.seen)
+        assert again.seen == [7]  # all others were acknowledged
+
+    async def test_a_batch_at_hand_is_not_acknowledged_before_it_is_done(
+        self, world: World
+    ) -> None:
+        begun = asyncio.Event()
+
+        class Stuck(Monitor):
+            extension = EXTENSION.name
+            batch = 100
+
+            async def process_messages(self, messages: Sequence[Message]) -> None:
+                begun.set()
+                await asyncio.Event().wait()
+
+        monitor = Stuck(world.configure(grace=0.01), "one")
+        await monitor.start()
+        await world.service()
+        await _answers_to(world, begun)
+        await monitor.stop()
+        again = await world.monitor("one")
+        await again.until(lambda: again.seen)
+        assert again.seen == [1]
+
+    async def test_by_default_one_of_a_batch_that_fails_harms_no_other(self, world: World) -> None:
+        class Batches(Collecting):
+            batch = 10
+
+        monitor = Batches(world.configuration)
+        poison, well = (Message({"type": "echo", "of": each}) for each in ("poison", "well"))
+        await monitor.process_messages([poison, well])
+        assert monitor.seen == ["poison", "well"]
+
     async def test_stops_though_the_connection_is_lost_meanwhile(self, world: World) -> None:
         begun, gate = asyncio.Event(), asyncio.Event()
 

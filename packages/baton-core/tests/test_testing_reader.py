@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -48,6 +49,27 @@ async def test_a_monitor_that_does_nothing(memory_url: str) -> None:
     process_message: Any = monitor.process_message  # what the monitor's link calls
     await process_message(DONE)
     assert await reader.next() is DONE
+
+
+async def test_a_monitor_that_reads_batches(memory_url: str) -> None:
+    class Batches(Monitor):
+        extension = "baton-greet"
+        count = 0
+
+        async def process_messages(self, messages: Sequence[Message]) -> None:
+            if STRANGE in messages:
+                raise LookupError("strange")
+            self.count += len(messages)
+
+    monitor = Batches(Configuration(rabbit_url=memory_url))
+    reader = AsyncReader(monitor, timeout=5)
+    await monitor.process_messages([DONE, DONE])
+    assert monitor.count == 2
+    assert [await reader.next(), await reader.next()] == reader.messages == [DONE, DONE]
+    with pytest.raises(LookupError):
+        await monitor.process_messages([STRANGE])
+    with pytest.raises(LookupError):
+        await reader.next()
 
 
 async def test_nothing_comes(reader: AsyncReader[Counter]) -> None:

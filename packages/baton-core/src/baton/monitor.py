@@ -8,8 +8,8 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from baton.consumer import decode
 from baton.errors import ConfigurationError, InstanceTaken, InvalidMessage, Locked
@@ -39,12 +39,14 @@ class Monitor(Watched):
     """Reads every output of an extension.
 
     An extension names itself in :attr:`extension` and may override :meth:`process_message`, which
-    logs by default. With an *instance*, the queue is durable, and what was said while the monitor
-    was away is not lost; only one process may be an instance. Without, the queue is its own and
-    goes with it.
+    logs by default; or :meth:`process_messages`, which is given at most :attr:`batch` messages
+    that have arrived at once. With an *instance*, the queue is durable, and what was said while the
+    monitor was away is not lost; only one process may be an instance. Without, the queue is its own
+    and goes with it.
     """
 
     extension: str
+    batch = 1
 
     def __init__(self, configuration: Configuration, instance: str | None = None) -> None:
         super().__init__()
@@ -63,9 +65,27 @@ class Monitor(Watched):
         logger.log(level, "%s", dict(message), extra={"baton_output": dict(message)})
         return None
 
-    def process_malformed(self, raw: bytes, error: InvalidMessage) -> None:
-        """Called for what arrives and is no message; logs it by default."""
+    async def process_messages(self, messages: Sequence[Message]) -> None:
+        """Do something with output messages that arrived one after the other, at most
+        :attr:`batch`; gives each to :meth:`process_message` by default.
+
+        They are acknowledged together, when this returns. What it raises is logged, and they are
+        acknowledged all the same. Until it returns, no other message is begun: as many as the
+        setting ``PREFETCH`` says may wait here.
+        """
+        for message in messages:
+            try:
+                result = self.process_message(message)
+                if inspect.isawaitable(result):
+                    await result
+            except Exception:  # a monitor goes on
+                logger.exception("The monitor failed at %s", shorten(repr(message.raw)))
+
+    def process_malformed(self, raw: bytes, error: InvalidMessage) -> Awaitable[None] | None:
+        """Called for what arrives and is no message, before the messages of the same batch; logs
+        it by default. It is acknowledged when this returns, as a message is."""
         logger.warning("No output message: %s: %s", error, shorten(repr(raw)))
+        return None
 
     @property
     def name(self) -> str:
@@ -183,33 +203,53 @@ class _MonitoringLink(Link):
 
     async def _run(self) -> None:
         while (delivery := await self._buffer.get()) is not None:
+            deliveries = [delivery, *self._next(self._monitor.batch - 1)]
             try:
-                await self._process(delivery)
+                await self._process(deliveries)
             except asyncio.CancelledError:
                 if self._stopping:
                     raise
                 # The handler cancelled the task that it runs in: another one goes on.
                 logger.exception("The monitor failed at %s", shorten(repr(delivery.body)))
-                self._acknowledge(delivery)
+                self._acknowledge(deliveries)
                 self._runner = asyncio.get_running_loop().create_task(self._run())
                 return
             except Exception:  # a monitor goes on
                 logger.exception("The monitor failed at %s", shorten(repr(delivery.body)))
-            self._acknowledge(delivery)
+            self._acknowledge(deliveries)
 
-    def _acknowledge(self, delivery: Delivery) -> None:
+    def _next(self, most: int) -> Iterator[Delivery]:
+        """What waits, *most* at most; the end stays where it is."""
+        for _ in range(min(most, self._buffer.qsize())):
+            delivery = self._buffer.get_nowait()
+            if delivery is None:
+                self._buffer.put_nowait(None)
+                return
+            yield delivery
+
+    def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         if self.transport is not None:
-            self.transport.acknowledge([delivery])
+            self.transport.acknowledge(deliveries)
 
-    async def _process(self, delivery: Delivery) -> None:
+    async def _process(self, deliveries: Iterable[Delivery]) -> None:
+        messages: list[Message] = []
+        waits: list[Coroutine[Any, Any, None]] = []
+        for delivery in deliveries:
+            try:
+                messages.append(decode(delivery))
+            except InvalidMessage as error:
+                waits.append(self._process_malformed(delivery.body, error))
+        await asyncio.gather(*waits)
+        if messages:
+            await self._monitor.process_messages(messages)
+
+    async def _process_malformed(self, raw: bytes, error: InvalidMessage) -> None:
         try:
-            message = decode(delivery)
-        except InvalidMessage as error:
-            self._monitor.process_malformed(delivery.body, error)
-            return
-        result = self._monitor.process_message(message)
-        if inspect.isawaitable(result):
-            await result
+            result = self._monitor.process_malformed(raw, error)
+            if inspect.isawaitable(result):
+                await result
+        except Exception:  # the messages beside it are processed
+            logger.exception("The monitor failed at %s", shorten(repr(raw)))
 
     async def _lock(self, transport: Transport) -> None:
         """Be the only one of this instance: hold an exclusive queue. (An exclusive consumer would

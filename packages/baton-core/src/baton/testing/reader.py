@@ -9,6 +9,8 @@ from baton.monitor import Monitor
 from baton.testing.failure import HarnessError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from baton.configuration import Configuration
     from baton.message import Message
 
@@ -29,8 +31,8 @@ class OutputMonitor(Monitor):
 class AsyncReader(Generic[M]):
     """Keeps what a *monitor* has read and processed, in order.
 
-    ``messages`` is all of it so far. What ``process_message`` raises is raised by :meth:`next` in
-    the place of its message, and fails a test that never came to it.
+    ``messages`` is all of it so far. What ``process_message`` (or ``process_messages``) raises
+    is raised by :meth:`next` in the place of its message, and fails a test that never came to it.
     """
 
     def __init__(self, monitor: M, timeout: float) -> None:
@@ -38,9 +40,13 @@ class AsyncReader(Generic[M]):
         self.messages: list[Message] = []
         self._timeout = timeout
         self._read: asyncio.Queue[Message | Exception] = asyncio.Queue()
-        self._process = monitor.process_message
         # Of this object alone: the class is the author's, and stays as it is.
-        monitor.process_message = self._process_and_keep  # type: ignore[method-assign]
+        if type(monitor).process_messages is Monitor.process_messages:
+            self._process = monitor.process_message
+            monitor.process_message = self._process_and_keep  # type: ignore[method-assign]
+        else:
+            self._process_all = monitor.process_messages
+            monitor.process_messages = self._process_and_keep_all  # type: ignore[method-assign]
 
     async def next(self, timeout: float | None = None) -> Message:
         """The next message; raises HarnessError if none comes within *timeout* seconds."""
@@ -73,5 +79,17 @@ class AsyncReader(Generic[M]):
         except Exception as error:
             self._read.put_nowait(error)
             raise
+        self._keep(message)
+
+    async def _process_and_keep_all(self, messages: Sequence[Message]) -> None:
+        try:
+            await self._process_all(messages)
+        except Exception as error:
+            self._read.put_nowait(error)
+            raise
+        for message in messages:
+            self._keep(message)
+
+    def _keep(self, message: Message) -> None:
         self.messages.append(message)
         self._read.put_nowait(message)
