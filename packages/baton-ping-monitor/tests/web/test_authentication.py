@@ -112,7 +112,7 @@ async def test_what_is_remembered_ends_with_the_account(
     authenticator: Authenticator, file: Path
 ) -> None:
     assert await authenticator.by_password("alice", "secret", HERE) == ALICE
-    file.write_text(f"alice:viewer:{hash_password('another')}\n")
+    file.write_text(f"alice:viewer:{hash_password('another')}\n")  # noqa: ASYNC240
     assert await authenticator.by_password("alice", "secret", HERE) is None
     assert authenticator.user("alice") == User("alice", Role.VIEWER)
     assert authenticator.user("ci") is None

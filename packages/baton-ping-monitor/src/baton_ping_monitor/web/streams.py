@@ -94,8 +94,9 @@ class _Stream(Response):
         await send(start)
         if scope["method"] != "HEAD":
             await self._streams.run(self._source, receive, send)
-        with suppress(OSError):
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_SLOWEST):
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _pump(source: AsyncIterator[str], send: Send) -> None:
