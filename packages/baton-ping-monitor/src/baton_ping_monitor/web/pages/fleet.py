@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from baton_ping_monitor.fleet.view import State
 from baton_ping_monitor.web.listing import Query, apps_of, paginate
 from baton_ping_monitor.web.pages.changes import notice
-from baton_ping_monitor.web.rendering import link
+from baton_ping_monitor.web.rendering import link, render
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
     from baton_ping_monitor.services import Services
-    from baton_ping_monitor.web.rendering import Renderer
 
 COLUMNS = (
     ("state", "State", False),
@@ -31,27 +30,22 @@ MOST_ENVIRONMENTS = 24
 """Environments that have a card of their own."""
 
 
-class FleetPage:
+async def fleet_page(request: Request) -> Response:
     """``GET /``: counts, incidents, environments, and the list of servers that the query asks for."""
-
-    def __init__(self, renderer: Renderer) -> None:
-        self._renderer = renderer
-
-    async def __call__(self, request: Request) -> Response:
-        services: Services = request.app.state.services
-        view = services.fleet.view()
-        query = Query.parse(request.query_params.multi_items())
-        return self._renderer.page(
-            request,
-            "fleet.html",
-            fleet=view,
-            query=query,
-            page=paginate(query.select(view.servers), query.page),
-            apps=apps_of(view.servers),
-            columns=COLUMNS,
-            environments=view.environments[:MOST_ENVIRONMENTS],
-            hidden_environments=max(0, len(view.environments) - MOST_ENVIRONMENTS),
-            server_base=link(request, "server", fqdn="-").removesuffix("-"),
-            counts=[(state, view.counts.get(state, 0)) for state in State],
-            notice=notice(request),
-        )
+    services: Services = request.app.state.services
+    view = services.fleet.view()
+    query = Query.parse(request.query_params.multi_items())
+    return render(
+        request,
+        "fleet.html",
+        fleet=view,
+        query=query,
+        page=paginate(query.select(view.servers), query.page),
+        apps=apps_of(view.servers),
+        columns=COLUMNS,
+        environments=view.environments[:MOST_ENVIRONMENTS],
+        hidden_environments=max(0, len(view.environments) - MOST_ENVIRONMENTS),
+        server_base=link(request, "server", fqdn="-").removesuffix("-"),
+        counts=[(state, view.counts.get(state, 0)) for state in State],
+        notice=notice(request),
+    )

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
+from baton_ping_monitor.web.access import operators
 from baton_ping_monitor.web.live import Live
 from baton_ping_monitor.web.pages.changes import change
-from baton_ping_monitor.web.pages.events import EventPage, EventsPage
-from baton_ping_monitor.web.pages.fleet import FleetPage
-from baton_ping_monitor.web.pages.incidents import IncidentsPage, test_alerts
-from baton_ping_monitor.web.pages.ping import PingPage, begin
-from baton_ping_monitor.web.pages.runs import DifferencePage, RunPage, RunsPage
-from baton_ping_monitor.web.pages.server import ServerPage
-from baton_ping_monitor.web.rendering import Renderer
+from baton_ping_monitor.web.pages.events import event_page, events_page
+from baton_ping_monitor.web.pages.fleet import fleet_page
+from baton_ping_monitor.web.pages.incidents import incidents_page, test_alerts
+from baton_ping_monitor.web.pages.ping import begin, ping_page
+from baton_ping_monitor.web.pages.runs import difference_page, run_page, runs_page
+from baton_ping_monitor.web.pages.server import server_page
 
 
-def routes(renderer: Renderer, live: Live) -> list[BaseRoute]:
-    """The pages, their forms, and the stream that keeps them live. Their names are what
-    ``url_for`` takes."""
+def routes() -> list[BaseRoute]:
+    """The pages, their forms, and the stream that keeps them live, by the names that links have."""
     return [
-        _get("/", FleetPage(renderer), "fleet"),
-        _get("/live", live, "live"),
-        Route("/servers", change, methods=["POST"], name="change"),
-        _get("/servers/{fqdn:path}", ServerPage(renderer), "server"),
-        _get("/ping", PingPage(renderer), "ping"),
-        Route("/ping", begin, methods=["POST"], name="begin"),
-        _get("/runs", RunsPage(renderer), "runs"),
-        _get("/runs/diff", DifferencePage(renderer), "difference"),
-        _get("/runs/{id}", RunPage(renderer), "run"),
-        _get("/events", EventsPage(renderer), "events"),
-        _get("/events/{id:int}", EventPage(renderer), "event"),
-        _get("/incidents", IncidentsPage(renderer), "incidents"),
-        Route("/incidents/test", test_alerts, methods=["POST"], name="test_alerts"),
+        Route("/", fleet_page, name="fleet"),
+        Route("/live", Live().begin, name="live"),
+        Route("/servers", operators(change), name="change", methods=["POST"]),
+        Route("/servers/{fqdn:path}", server_page, name="server"),
+        Route("/ping", ping_page, name="ping"),
+        Route("/ping", operators(begin), name="begin", methods=["POST"]),
+        Route("/runs", runs_page, name="runs"),
+        Route("/runs/diff", difference_page, name="difference"),
+        Route("/runs/{id}", run_page, name="run"),
+        Route("/events", events_page, name="events"),
+        Route("/events/{id:int}", event_page, name="event"),
+        Route("/incidents", incidents_page, name="incidents"),
+        Route("/incidents/test", operators(test_alerts), name="test_alerts", methods=["POST"]),
     ]

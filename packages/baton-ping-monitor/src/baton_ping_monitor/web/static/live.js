@@ -1,0 +1,118 @@
+// Keeps the page live: one stream tells that something changed, and the page asks for itself again.
+// When the stream is lost, or silent for long, the page says since when it is no longer true.
+
+import { refresh } from "./refresh.js";
+import { clock, now, setNow } from "./times.js";
+
+const SILENCE = 25_000; // the stream says something every 10 s
+const LEAST_PAUSE = 1000;
+
+const state = { stream: null, heard: 0, revision: null, wanted: false, busy: false, since: now() };
+
+export function startLive() {
+  const address = document.body.dataset.live;
+  if (!address) return;
+  const paced = document.querySelector("[data-refresh]");
+  if (paced) follow(Number(paced.dataset.refresh) * 1000);
+  open(address);
+  setInterval(watch, 1000);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) close();
+    else open(address);
+  });
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => { if (event.persisted) open(address); });
+}
+
+function open(address) {
+  if (state.stream) return;
+  state.heard = Date.now();
+  state.stream = new EventSource(address);
+  state.stream.onmessage = (event) => {
+    const news = JSON.parse(event.data);
+    state.heard = Date.now();
+    state.since = news.now;
+    setNow(news.now);
+    heed(news);
+  };
+  state.stream.onerror = () => {
+    say("stale");
+    if (state.stream?.readyState === EventSource.CLOSED) {
+      // It was refused, and browsers do not try again then.
+      close();
+      setTimeout(() => { if (!document.hidden) open(address); }, 5000);
+    }
+  };
+}
+
+function close() {
+  state.stream?.close();
+  state.stream = null;
+}
+
+function watch() {
+  if (!document.hidden && state.stream && Date.now() - state.heard > SILENCE) say("stale");
+}
+
+function heed(news) {
+  say(news.blind_since === null ? "live" : "blind");
+  const icon = document.querySelector("link[rel=icon]");
+  const href = news.missing ? icon.dataset.trouble : icon.dataset.calm;
+  if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
+  if (news.revision !== state.revision) {
+    const first = state.revision === null;
+    state.revision = news.revision;
+    if (!first || now() - Number(document.body.dataset.now) > 3) want();
+  }
+}
+
+function want() {
+  state.wanted = true;
+  if (!state.busy) void again();
+}
+
+async function again() {
+  state.busy = true;
+  while (state.wanted && !document.hidden) {
+    state.wanted = false;
+    let pause = LEAST_PAUSE;
+    try {
+      pause = Math.max(pause, await refresh());
+    } catch (error) {
+      if (error.name !== "AbortError") say("stale");
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  state.busy = false;
+}
+
+// A page that counts something down asks for itself at its own pace, until it says that it is done.
+async function follow(pace) {
+  while (document.querySelector("[data-refresh]")) {
+    await new Promise((resolve) => setTimeout(resolve, pace));
+    if (document.hidden) continue;
+    try {
+      await refresh();
+    } catch (error) {
+      if (error.name !== "AbortError") say("stale");
+    }
+  }
+}
+
+function say(what) {
+  const mark = document.getElementById("live");
+  const text = document.getElementById("live-text");
+  const stale = document.getElementById("stale");
+  mark.dataset.state = what;
+  const words = {
+    live: "Live",
+    blind: "No broker",
+    stale: `Stale since ${clock(state.since)}`,
+  }[what];
+  if (text.textContent !== words) text.textContent = words;
+  if (what === "stale") {
+    const sentence = `The monitor does not answer. What you see is as it was at ${clock(state.since)}.`;
+    if (stale.textContent !== sentence) stale.textContent = sentence;
+  }
+  stale.hidden = what !== "stale";
+}
