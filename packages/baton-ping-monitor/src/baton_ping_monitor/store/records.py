@@ -117,3 +117,26 @@ class RunRecord:
     by: str
     targets: tuple[str, ...]
     document: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """Somebody who is logged in: the digest of the token that their browser has, never the token
+    itself, who they are, and until when it holds."""
+
+    digest: str = field(repr=False)
+    user: str
+    role: str
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRecord:
+    """An alert that was sent to a ``destination`` (without secrets), about an incident or, for a
+    test, none; ``trouble`` says why it did not get there."""
+
+    at: float
+    incident: str
+    title: str
+    destination: str
+    trouble: str = ""

@@ -1,0 +1,1 @@
+"""What leads an older database to this version's tables, step by step, by Alembic."""

@@ -1,0 +1,197 @@
+"""Brings batches from the event loop into the store, one transaction after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from baton.backoff import Backoff
+from baton_ping_monitor.store.database import reason
+from baton_ping_monitor.store.records import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from baton_ping_monitor.store.store import Store
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE: Final = 2_000
+"""Observations that are written in one transaction, unless a single batch has more."""
+_WAITING: Final = 10_000
+"""Observations that may wait; beyond that, whoever brings more waits."""
+_LONGEST: Final = 5.0
+"""Seconds between two tries at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The database does not take what is to be written, since when and why."""
+
+    since: float
+    reason: str
+
+
+@dataclass(slots=True)
+class _Waiting:
+    batch: Batch
+    written: asyncio.Future[tuple[bool, ...]]
+
+
+class Recorder:
+    """Writes what it is given, in order, and what comes meanwhile together.
+
+    While the database fails, it tries again and again: nothing is given up as long as it runs, and
+    what is not recorded is not acknowledged. Everything happens on the event loop, the writing
+    itself in a thread. To be used as an ``async with``: at the end, what waits is tried once more.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._waiting: list[_Waiting] = []
+        self._number = 0
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._is_closing = False
+        self._trouble: Trouble | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What keeps it from writing, None while all is well."""
+        return self._trouble
+
+    async def record(self, batch: Batch) -> tuple[bool, ...]:
+        """Return once *batch* is committed: which of its observations are new, in their order.
+        Raises RuntimeError when the recorder ends before that."""
+        while not self._room.is_set():
+            await self._room.wait()
+        if self._is_closing:
+            raise RuntimeError("The recorder has ended")
+        waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._number += len(batch.observations)
+        if self._number >= _WAITING:
+            self._room.clear()
+        self._news.set()
+        return await waiting.written
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._write(), name="recorder")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._is_closing = True
+        self._news.set()
+        self._room.set()
+        if self._task is not None:
+            await self._task
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting or not self._is_closing:
+                self._news.clear()
+                if not self._waiting:
+                    await self._news.wait()
+                    continue
+                if not await self._write_next(self._take()):
+                    return
+        finally:
+            self._is_closing = True
+            self._room.set()
+            for each in self._waiting:
+                _fail(each)
+            self._waiting.clear()
+
+    def _take(self) -> list[_Waiting]:
+        taken: list[_Waiting] = []
+        number = 0
+        for each in self._waiting:
+            number += len(each.batch.observations)
+            if taken and number > _AT_ONCE:
+                break
+            taken.append(each)
+        return taken
+
+    async def _write_next(self, taken: Sequence[_Waiting]) -> bool:
+        """Whether it was written; False only when there is no time to try again."""
+        batch = _merged([each.batch for each in taken])
+        backoff = Backoff(_LONGEST)
+        news: tuple[bool, ...] | None = None
+        while news is None:
+            try:
+                news = await asyncio.to_thread(self._store.write, batch)
+            except SQLAlchemyError as error:
+                self._failed(error)
+                if self._is_closing:
+                    return False
+                await self._pause(backoff.next())
+        self._succeeded()
+        del self._waiting[: len(taken)]
+        self._number -= len(batch.observations)
+        if self._number < _WAITING:
+            self._room.set()
+        begin = 0
+        for each in taken:
+            end = begin + len(each.batch.observations)
+            if not each.written.done():  # else whoever waited was cancelled
+                each.written.set_result(news[begin:end])
+            begin = end
+        return True
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until this ends."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not self._is_closing:
+            self._news.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._news.wait()
+            except TimeoutError:
+                return
+
+    def _failed(self, error: SQLAlchemyError) -> None:
+        if self._trouble is None:
+            self._trouble = Trouble(self._clock(), reason(error))
+            logger.error(
+                "database does not take what is to be written: trying until it does",
+                extra={"database": self._store.name, "reason": self._trouble.reason},
+            )
+
+    def _succeeded(self) -> None:
+        if self._trouble is not None:
+            seconds = round(self._clock() - self._trouble.since, 1)
+            self._trouble = None
+            logger.info(
+                "database takes what is to be written again",
+                extra={"database": self._store.name, "seconds": seconds},
+            )
+
+
+def _merged(batches: Sequence[Batch]) -> Batch:
+    if len(batches) == 1:
+        return batches[0]
+    return Batch(
+        tuple(each for batch in batches for each in batch.observations),
+        tuple(each for batch in batches for each in batch.missed),
+        tuple(each for batch in batches for each in batch.servers),
+        tuple(each for batch in batches for each in batch.transitions),
+    )
+
+
+def _fail(waiting: _Waiting) -> None:
+    if not waiting.written.done():
+        waiting.written.set_exception(RuntimeError("The recorder ended before this was written"))

@@ -1,0 +1,60 @@
+"""What keeps the store small and quick, while the dashboard runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from baton_ping_monitor.store.database import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from baton_ping_monitor.store.store import Store
+
+logger = logging.getLogger(__name__)
+
+ROLL_EVERY: Final = 30.0
+"""Seconds from one roll-up to the next."""
+PRUNE_EVERY: Final = 600.0
+"""Seconds from one deletion of what is old to the next."""
+
+
+class Upkeep:
+    """Rolls up and deletes, each at its time, in threads. A failure is logged once, and what was
+    not done is done later."""
+
+    def __init__(
+        self, store: Store, *, roll_every: float = ROLL_EVERY, prune_every: float = PRUNE_EVERY
+    ) -> None:
+        self._store = store
+        self._roll_every = roll_every
+        self._prune_every = prune_every
+        self._is_failing = False
+
+    async def run(self) -> None:
+        """Go on until this is cancelled."""
+        loop = asyncio.get_running_loop()
+        prune_at = loop.time()
+        while True:
+            await self._do(self._store.roll)
+            if loop.time() >= prune_at:
+                await self._do(self._store.prune)
+                prune_at = loop.time() + self._prune_every
+            await asyncio.sleep(self._roll_every)
+
+    async def _do(self, work: Callable[[], None]) -> None:
+        try:
+            await asyncio.to_thread(work)
+        except SQLAlchemyError as error:
+            if not self._is_failing:
+                logger.warning(
+                    "upkeep of the database failed: it is tried again",
+                    extra={"database": self._store.name, "reason": reason(error)},
+                )
+            self._is_failing = True
+        else:
+            self._is_failing = False
