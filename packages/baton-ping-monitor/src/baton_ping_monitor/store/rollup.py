@@ -59,10 +59,12 @@ def _roll(connection: Connection, source: Table) -> bool:
             for name in ("answered", "missed", "errors", "total", "measured")
         }
         for name, pick in (("low", func.min), ("high", func.max)):
-            old, new = target.c[name], statement.excluded[name]
+            old, other = target.c[name], statement.excluded[name]
             # The two that are not null: SQLite's min() of two is null if one of them is.
-            both = pick(old, new) if connection.dialect.name == "sqlite" else _pick(name, old, new)
-            added[name] = func.coalesce(both, old, new)
+            both = (
+                pick(old, other) if connection.dialect.name == "sqlite" else _pick(name, old, other)
+            )
+            added[name] = func.coalesce(both, old, other)
         connection.execute(
             statement.on_conflict_do_update(index_elements=["server_id", "at"], set_=added)
         )

@@ -265,7 +265,10 @@ class Store:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
             if spare <= max(_GIVEN_BACK, pages * _SPARE):
                 return False
-            connection.exec_driver_sql(f"PRAGMA incremental_vacuum({_GIVEN_BACK})").all()
+            # It goes on as its rows, which have no columns, are asked for.
+            driver = connection.connection.cursor()
+            driver.execute(f"PRAGMA incremental_vacuum({_GIVEN_BACK})")
+            driver.fetchall()
             left = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
             return bool(left < spare)
 
