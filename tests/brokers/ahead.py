@@ -1,8 +1,9 @@
-"""Gets ready what a broker needs, an engine and an image, while there is other work to do.
+"""Gets ready what takes minutes the first time while there is other work to do.
 
-It is a process of its own, so that the other work notices nothing of it. Who needs a broker need
-not ask it: :func:`brokers.run_broker` waits for the locks that it holds, finds what it made, and
-says what is wrong if it failed.
+Each preparation is a module that runs as a process of its own, so that the other work notices
+nothing of it: `brokers.prepare` for the engine and the image of a broker. Who needs the result need
+not ask the process: :func:`brokers.run_broker` waits for the locks that it holds, finds what it
+made, and says what is wrong if it failed.
 """
 
 import os
@@ -17,15 +18,18 @@ END_TIMEOUT = 600.0
 
 
 @contextmanager
-def preparing() -> Iterator[subprocess.Popen[bytes]]:
-    """Prepare while the block runs; its end gives up what is not done by then.
+def preparing(module: str = "brokers.prepare") -> Iterator[subprocess.Popen[bytes]]:
+    """Run *module* while the block runs; its end gives up what is not done by then.
 
-    What the preparation has to say goes to what is stderr now.
+    The module is one below ``tests``, to be run by ``python -m``. It is told to end by SIGTERM,
+    and by the end of its stdin if this process dies; what it begins and must not leave half done,
+    it finishes first. Where it is not possible to prepare, it ends in silence: who needs the result
+    says why. What it has to say goes to what is stderr now.
     """
     # To measure its coverage would slow it down.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "brokers.prepare"],
+        [sys.executable, "-m", module],
         cwd=Path(__file__).parents[1],
         env=environment,
         stdin=subprocess.PIPE,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from brokers.commands import run
 from brokers.errors import CommandFailed, Unavailable
+from brokers.lock import locked
 from brokers.notice import notice
 
 SOURCES = Path("/etc/apt")
@@ -24,16 +25,17 @@ def install(*packages: str, reason: str) -> None:
     if os.geteuid() != 0:
         raise Unavailable(f"{reason} needs {names}, and only root may install it")
     notice(f"{reason} needs {names}: installing from the system's package sources.")
-    _update()
-    try:
-        run(
-            ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages],
-            timeout=INSTALL_TIMEOUT,
-            environment=_QUIET,
-            finish=True,
-        )
-    except CommandFailed as error:
-        raise Unavailable(str(error)) from None
+    with locked("apt"):  # apt-get does not wait for another one
+        _update()
+        try:
+            run(
+                ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages],
+                timeout=INSTALL_TIMEOUT,
+                environment=_QUIET,
+                finish=True,
+            )
+        except CommandFailed as error:
+            raise Unavailable(str(error)) from None
 
 
 @cache

@@ -1,6 +1,7 @@
 """A preparation runs beside the tests that need no broker, and ends with them."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -42,6 +43,28 @@ def test_its_end_gives_up_what_is_not_done(engine: socket.socket) -> None:
     with connection:
         assert process.returncode == 0
         _is_closed(connection)
+
+
+MODULE = """
+import os
+import sys
+
+with open(os.environ["BEGAN"], "w") as told:
+    told.write("it did")
+sys.stdin.read()
+"""
+
+
+def test_any_module_can_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "prepares_something.py").write_text(MODULE)
+    began = tmp_path / "began"
+    os.mkfifo(began)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("BEGAN", str(began))
+    with preparing("prepares_something") as process:
+        assert began.read_text() == "it did"
+        assert process.poll() is None
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_what_does_not_work_is_left_to_the_broker_to_say(

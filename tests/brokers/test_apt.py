@@ -1,10 +1,13 @@
 """Where Debian's packages for the image come from, and how: as apt's own settings have it."""
 
 import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from brokers import apt
 from brokers.apt import downloads, mirrors
 
 DEB822 = """\
@@ -68,3 +71,36 @@ def test_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert downloads() == [proxy]
+
+
+# As the real one does, it refuses while another one works.
+APT_GET = """#!/bin/sh
+mkdir "$WORKING" || exit 100
+echo "$@" >> "$DONE"
+sleep 0.2
+rmdir "$WORKING"
+"""
+
+
+@pytest.fixture
+def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """What an apt-get that changes nothing was asked for, by root."""
+    (tmp_path / "apt-get").write_text(APT_GET)
+    (tmp_path / "apt-get").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("WORKING", str(tmp_path / "working"))
+    monkeypatch.setenv("DONE", str(tmp_path / "done"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    apt._update.cache_clear()
+    yield tmp_path / "done"
+    apt._update.cache_clear()
+
+
+def test_who_installs_waits_for_another(done: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        for each in [
+            pool.submit(apt.install, name, reason="A test") for name in ("engine", "browser")
+        ]:
+            each.result(30)
+    asked = [line.split()[-1] for line in done.read_text().splitlines()]
+    assert (asked[0], sorted(asked[1:])) == ("-q", ["browser", "engine"])

@@ -1,10 +1,10 @@
 """A real RabbitMQ for every test below this folder, and a virtual host of its own for each.
 
-These tests run last. While the others run, what the RabbitMQ needs is prepared in the background.
+These tests run last. While the others run, what they need is prepared in the background.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,6 +22,22 @@ PREPARED = pytest.StashKey[bool]()
 FOLDER = Path(__file__).parent
 
 
+def _is_ours(item: pytest.Item) -> bool:
+    return FOLDER in item.path.parents
+
+
+def _needs_tls(item: pytest.Item) -> bool:
+    return "tls_rabbitmq" in getattr(item, "fixturenames", ())
+
+
+def _needs_container(item: pytest.Item) -> bool:
+    return _needs_tls(item) or (_is_ours(item) and not os.environ.get(AMQP_URL))
+
+
+PREPARATIONS: dict[str, Callable[[pytest.Item], bool]] = {"brokers.prepare": _needs_container}
+"""The modules that :func:`brokers.preparing` runs, and which tests need what each makes."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_ours(item):
@@ -36,8 +52,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     config = item.config
     if PREPARED not in config.stash:
         config.stash[PREPARED] = True
-        if not _needs_container(item) and any(map(_needs_container, item.session.items)):
-            _cleanup(config).enter_context(preparing())
+        for module, needs in PREPARATIONS.items():
+            if _is_first(config) and not needs(item) and any(map(needs, item.session.items)):
+                _cleanup(config).enter_context(preparing(module))
     if _is_ours(item) and BROKER not in config.stash:
         config.stash[BROKER] = _start(config)
     if _needs_tls(item) and TLS_BROKER not in config.stash:
@@ -71,16 +88,10 @@ def vhost(rabbitmq: Broker, request: pytest.FixtureRequest) -> Iterator[Vhost]:
         yield vhost
 
 
-def _is_ours(item: pytest.Item) -> bool:
-    return FOLDER in item.path.parents
-
-
-def _needs_tls(item: pytest.Item) -> bool:
-    return "tls_rabbitmq" in getattr(item, "fixturenames", ())
-
-
-def _needs_container(item: pytest.Item) -> bool:
-    return _needs_tls(item) or (_is_ours(item) and not os.environ.get(AMQP_URL))
+def _is_first(config: pytest.Config) -> bool:
+    """Whether this is the process that prepares, of those that pytest-xdist runs tests in."""
+    worker = getattr(config, "workerinput", None)
+    return worker is None or worker["workerid"] == "gw0"
 
 
 def _start(config: pytest.Config, tls: Identity | None = None) -> Broker | NoBroker:
