@@ -6,7 +6,7 @@ These tests run last. While the others run, what they need is prepared in the ba
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 import trustme
@@ -14,6 +14,7 @@ import trustme
 from brokers import Broker, Identity, NoBroker, Vhost, fresh_vhost, preparing, run_broker
 from brokers.provide import AMQP_URL
 from integration.authority import identity
+from order import in_order
 
 BROKER = pytest.StashKey[Broker | NoBroker]()
 TLS_BROKER = pytest.StashKey[Broker | NoBroker]()
@@ -38,11 +39,17 @@ PREPARATIONS: dict[str, Callable[[pytest.Item], bool]] = {"brokers.prepare": _ne
 """The modules that :func:`brokers.preparing` runs, and which tests need what each makes."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if _is_ours(item):
             item.add_marker(pytest.mark.integration)
-    items.sort(key=_is_ours)  # which keeps the order within each part
+    files: dict[PurePath, list[pytest.Item]] = {}
+    for item in items:
+        path = item.path
+        if path.is_relative_to(config.rootpath):
+            path = path.relative_to(config.rootpath)
+        files.setdefault(path, []).append(item)
+    items[:] = [item for path in in_order(files) for item in files[path]]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,0 +1,26 @@
+"""Lets tests run in several processes, whatever they print."""
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Escape lone surrogates in what pytest-xdist sends from process to process.
+
+    A test that logs what a terminal cannot show (test_cli_log does) has them in its captured
+    output. They cannot be encoded: the process that sends the report would end with an error.
+    """
+    return _sendable((yield))
+
+
+def _sendable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_sendable(key): _sendable(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_sendable, value))
+    return value

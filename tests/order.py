@@ -1,0 +1,51 @@
+"""The order of the test files, for two processes that take one after the other.
+
+What takes long comes first, so that both end at the same time; and tests that need a RabbitMQ come
+after those that do not, since it is prepared meanwhile.
+"""
+
+from collections.abc import Iterable
+from pathlib import PurePath
+
+INTEGRATION = "tests/integration/"
+
+LONG = (
+    # each more than ten seconds of a processor
+    "packages/baton-core/tests/test_cli_process.py",
+    "packages/baton-core/tests/test_testing_plugin.py",
+    "packages/baton-template/tests/test_project.py",
+    "tests/brokers/test_ahead.py",
+    "packages/baton-core/tests/test_docs.py",
+    "packages/baton-core/tests/test_cli_main.py",
+    "packages/baton-ping-monitor/tests/test_executable.py",
+    "packages/baton-core/tests/test_fleet_collection.py",
+    "packages/baton-core/tests/test_layers.py",
+    # with a RabbitMQ: each more than twenty seconds
+    "tests/integration/test_template.py",
+    "tests/integration/test_daemon.py",
+    "tests/integration/test_fleet_commands.py",
+    "tests/integration/test_doctor.py",
+    "tests/integration/test_pika_publisher.py",
+    "tests/integration/test_ping.py",
+    "tests/integration/test_fleet.py",
+    "tests/integration/test_testing_kit.py",
+    "tests/integration/test_commands.py",
+    "tests/integration/test_api.py",
+    "tests/integration/test_permissions.py",
+    "tests/integration/test_wheels.py",
+    "tests/integration/test_faults.py",
+    "tests/integration/test_tls.py",
+    "tests/integration/test_broker.py",
+    "tests/integration/test_simulate.py",
+)
+"""The files that take longest, the longest first."""
+
+
+def in_order(files: Iterable[PurePath]) -> list[PurePath]:
+    """*files*, relative to the root, as they are to be run; those not in LONG keep their order."""
+    places = {PurePath(name): place for place, name in enumerate(LONG)}
+    return sorted(files, key=lambda file: (_needs_rabbitmq(file), places.get(file, len(LONG))))
+
+
+def _needs_rabbitmq(file: PurePath) -> bool:
+    return file.is_relative_to(INTEGRATION)

@@ -1,0 +1,31 @@
+"""The order of the test files."""
+
+from pathlib import Path, PurePath
+
+import pytest
+
+from order import LONG, in_order
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_what_takes_long_is_there(name: str) -> None:
+    assert (ROOT / name).is_file()
+
+
+def test_long_ones_come_first_and_those_with_a_rabbitmq_last() -> None:
+    given = [
+        "tests/integration/test_stop.py",
+        "tests/integration/test_daemon.py",
+        "packages/baton-core/tests/test_text.py",
+        "docs/usage.md",
+        "packages/baton-core/tests/test_cli_process.py",
+    ]
+    assert list(map(str, in_order(map(PurePath, given)))) == [
+        "packages/baton-core/tests/test_cli_process.py",
+        "packages/baton-core/tests/test_text.py",
+        "docs/usage.md",
+        "tests/integration/test_daemon.py",
+        "tests/integration/test_stop.py",
+    ]
