@@ -319,3 +319,8 @@ def test_a_reply_key(key: str) -> None:
 @pytest.mark.parametrize("key", ["", "x" * 65, "a b", "a\n", "é", "a/b", "*", "#", None, 7, b"a"])
 def test_no_reply_key(key: object) -> None:
     assert not is_reply_key(key)
+
+
+def test_one_that_was_not_received_has_no_time_of_receipt() -> None:
+    assert Message.decode(b'{"type": "ping"}').received is None
+    assert Message.decode(b'{"type": "ping"}', received=2.5).received == 2.5

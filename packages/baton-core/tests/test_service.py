@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
@@ -553,6 +554,16 @@ class TestMonitor:
         again = await world.monitor("one")
         await again.until(lambda: again.seen)
         assert again.seen == [1]
+
+    async def test_knows_when_a_message_arrived(self, world: World) -> None:
+        monitor = await world.monitor()
+        await world.service()
+        began = time.monotonic()
+        world.send(1)
+        await monitor.until(lambda: monitor.messages)
+        received = monitor.messages[0].received
+        assert received is not None
+        assert began <= received <= time.monotonic()
 
     async def test_by_default_one_of_a_batch_that_fails_harms_no_other(self, world: World) -> None:
         class Batches(Collecting):

@@ -140,7 +140,11 @@ class Consumer(Observable):
 def decode(delivery: Delivery) -> Message:
     """The message that *delivery* carries; raises InvalidMessage."""
     return Message.decode(
-        delivery.body, delivery.envelope, delivery.routing_key, delivery.redelivered
+        delivery.body,
+        delivery.envelope,
+        delivery.routing_key,
+        delivery.redelivered,
+        delivery.received,
     )
 
 

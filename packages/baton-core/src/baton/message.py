@@ -81,7 +81,7 @@ class Message(Mapping[str, Any]):
     ('ping', 'production', None)
     """
 
-    __slots__ = ("_body", "envelope", "raw", "redelivered", "routing_key")
+    __slots__ = ("_body", "envelope", "raw", "received", "redelivered", "routing_key")
 
     def __init__(
         self,
@@ -90,12 +90,15 @@ class Message(Mapping[str, Any]):
         envelope: Envelope | None = None,
         routing_key: str = "",
         redelivered: bool = False,
+        received: float | None = None,
     ) -> None:
         self._body = body
         self.raw = raw
         self.envelope = envelope or Envelope()
         self.routing_key = routing_key
         self.redelivered = redelivered
+        self.received = received
+        """When this process received it, by ``time.monotonic()``; None if it was not received."""
 
     @classmethod
     def decode(
@@ -104,9 +107,10 @@ class Message(Mapping[str, Any]):
         envelope: Envelope | None = None,
         routing_key: str = "",
         redelivered: bool = False,
+        received: float | None = None,
     ) -> Message:
         """Read *raw* as a JSON object with a string ``type``; raise InvalidMessage if it is not."""
-        return cls(decode_body(raw), raw, envelope, routing_key, redelivered)
+        return cls(decode_body(raw), raw, envelope, routing_key, redelivered, received)
 
     @property
     def type(self) -> str:
