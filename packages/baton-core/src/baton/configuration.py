@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -79,7 +79,8 @@ _SEED_NAMES: Final = {
 }
 
 
-def _split(value: object) -> object:
+def split(value: object) -> object:
+    """A text that is a JSON list, or separated by commas, as a list; anything else as it is."""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -95,7 +96,7 @@ def _split_hosts(value: object) -> object:
     if isinstance(value, str) and ("@" in value or "://" in value):
         raise ValueError("takes hosts alone, as host or host:port: a URL belongs in RABBIT_URL")
     # "[::1]:5672" begins like a JSON list, but is a host.
-    hosts = value.split(",") if isinstance(value, str) and '"' not in value else _split(value)
+    hosts = value.split(",") if isinstance(value, str) and '"' not in value else split(value)
     if not isinstance(hosts, list | tuple):
         return hosts
     if not hosts:
@@ -117,7 +118,7 @@ def _absolute(path: Path) -> Path:
         name = b"\0"
     if b"\0" in name or len(name) > _LONGEST_PATH:
         raise ValueError(
-            f"{_quote(path)} is no path: it is too long, or has a character that none can have"
+            f"{quote(path)} is no path: it is too long, or has a character that none can have"
         )
     return path.absolute()
 
@@ -140,8 +141,8 @@ File = Annotated[Path, AfterValidator(_absolute)]
 Text = Annotated[str, AfterValidator(_text)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 App = Annotated[str, AfterValidator(lambda name: check_name(name, LONGEST_APP))]
-Apps = Annotated[tuple[App, ...], NoDecode, BeforeValidator(_split)]
-Files = Annotated[tuple[File, ...], NoDecode, BeforeValidator(_split)]
+Apps = Annotated[tuple[App, ...], NoDecode, BeforeValidator(split)]
+Files = Annotated[tuple[File, ...], NoDecode, BeforeValidator(split)]
 Hosts = Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(_split_hosts)]
 LowerCase = StringConstraints(strip_whitespace=True, to_lower=True)
 Environment = Annotated[str, LowerCase, _named(LONGEST_ENVIRONMENT)]
@@ -249,7 +250,7 @@ class Configuration(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ConfigurationError(_explain(error, values, origins)) from None
+            raise ConfigurationError(explain(error, values, origins)) from None
         self._path = _path
         self._origins = origins
         if not _partial:
@@ -422,8 +423,14 @@ def _check_keys(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
             raise ConfigurationError(f"{where} is no key: it is not UTF-8") from None
 
 
-def _explain(error: ValidationError, values: Mapping[str, Any], origins: Mapping[str, str]) -> str:
-    """One sentence a wrong key: where it came from, what it was unless secret, what is allowed."""
+def explain(
+    error: ValidationError,
+    values: Mapping[str, Any],
+    origins: Mapping[str, str],
+    secrets: Container[str] = _SECRETS,
+) -> str:
+    """One sentence a wrong key: where it came from, what it was unless it is one of the *secrets*,
+    what is allowed. For keys that are a program's own, too."""
     sentences = []
     for detail in error.errors(include_input=False, include_url=False):
         key = str(detail["loc"][0])
@@ -432,14 +439,14 @@ def _explain(error: ValidationError, values: Mapping[str, Any], origins: Mapping
         if detail["type"] == "value_error":  # ours, which quotes what it is about
             sentences.append(f"{where} {detail['msg'].removeprefix('Value error, ')}")
             continue
-        shown = "" if key in _SECRETS or value is None else f" {_quote(value)}"
+        shown = "" if key in secrets or value is None else f" {quote(value)}"
         rules = _RULES_OF_ITEMS if len(detail["loc"]) > 1 else _RULES
         rule = rules.get(detail["type"]) or detail["msg"].removeprefix("Input ")
         sentences.append(f"{where}{shown} {rule}")
     return "; ".join(dict.fromkeys(sentences))
 
 
-def _quote(value: object) -> str:
+def quote(value: object) -> str:
     """*value* in quotes, or in JSON if it is a list or an object."""
     try:
         if not isinstance(value, list | tuple | dict):
