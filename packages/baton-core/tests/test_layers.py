@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "splay",
     ),
     ("configuration", "facts", "server", "observer", "extension"),
-    ("transports", "consumer", "worker", "lifecycle", "pid_file", "systemd", "watched"),
+    ("transports", "consumer", "worker", "lifecycle", "pid_file", "systemd", "watched", "threads"),
     ("audit", "outbox", "remembered", "link", "exchanges", "consumer_manager", "command"),
     ("channel", "health", "health_server", "runner"),
     ("service", "monitor", "fleet"),

@@ -17,8 +17,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from baton.broker_url import Endpoint
 from baton.doctor.findings import Check, Finding
-from baton.doctor.threads import in_thread
 from baton.errors import ConfigurationError
+from baton.threads import in_thread
 from baton.transports.tls import client_context
 
 if TYPE_CHECKING:

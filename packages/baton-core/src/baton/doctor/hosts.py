@@ -17,7 +17,6 @@ from baton.doctor.certificate import examine_certificate
 from baton.doctor.findings import Check, Finding, Status
 from baton.doctor.greeting import Greeting, connected, describe_loss, greet, speaks_tls
 from baton.doctor.session import Session
-from baton.doctor.threads import in_thread
 from baton.errors import (
     AuthenticationFailed,
     BatonError,
@@ -26,6 +25,7 @@ from baton.errors import (
     ConfigurationError,
 )
 from baton.message import new_id
+from baton.threads import in_thread
 from baton.transports.tls import client_context, server_name
 
 if TYPE_CHECKING:

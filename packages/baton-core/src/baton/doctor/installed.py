@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from baton.doctor.findings import Check, Finding
-from baton.doctor.threads import in_thread
 from baton.errors import ConfigurationError
 from baton.extension import Extension, InstalledExtension, describe, installed_extensions
 from baton.server import Server
+from baton.threads import in_thread
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration

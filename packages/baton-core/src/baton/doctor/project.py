@@ -19,11 +19,11 @@ from typing import Any, Final
 
 from baton.configuration import Configuration
 from baton.doctor.findings import Check, Finding
-from baton.doctor.threads import in_thread
 from baton.errors import ConfigurationError
 from baton.extension import EXTENSIONS_GROUP, Extension, describe
 from baton.files import read_regular
 from baton.link import Phase
+from baton.threads import in_thread
 from baton.transports.memory import forget_memory_broker
 
 _FILE: Final = "pyproject.toml"

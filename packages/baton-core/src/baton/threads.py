@@ -30,6 +30,6 @@ async def in_thread(function: Callable[[], Result], seconds: float) -> Result:
         with suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(lambda: None if future.done() else settle())
 
-    threading.Thread(target=run, name="baton doctor", daemon=True).start()
+    threading.Thread(target=run, name="baton beside the loop", daemon=True).start()
     async with asyncio.timeout(seconds):
         return await future

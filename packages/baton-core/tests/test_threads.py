@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from baton.doctor.threads import in_thread
+from baton.threads import in_thread
 
 
 async def test_it_returns_what_the_function_does() -> None:
