@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Point,
         RunRecord,
         ServerRecord,
+        SessionRecord,
         Span,
         Transition,
     )
@@ -132,30 +133,18 @@ class Health(Protocol):
         """Why the store cannot keep what is seen; empty when it can."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Somebody who logged in, until it ``expires``."""
-
-    user: str
-    created: float
-    expires: float
-
-
 class Sessions(Protocol):
-    """Who is logged in, by a key that is the hash of what their browser has. Each method blocks for
-    as long as the database takes: call it in a thread."""
+    """Who is logged in. Each method blocks for as long as the database takes: call it in a
+    thread."""
 
-    def put(self, key: str, session: Session) -> None:
-        """Keep it, in place of one of the same key."""
+    def put_session(self, session: SessionRecord) -> None:
+        """Keep *session* in place of what was kept under its digest."""
 
-    def get(self, key: str) -> Session | None:
-        """The session of that key, whether it has expired or not."""
+    def session(self, digest: str) -> SessionRecord | None:
+        """The session of this digest, None if there is none, or it has expired."""
 
-    def delete(self, key: str) -> None:
-        """Forget it, if it is there."""
-
-    def prune(self, now: float) -> None:
-        """Forget those that have expired."""
+    def delete_session(self, digest: str) -> None:
+        """Forget the session of this digest."""
 
 
 @dataclass(frozen=True, slots=True)

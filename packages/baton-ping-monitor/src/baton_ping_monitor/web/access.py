@@ -109,8 +109,8 @@ class Access:
             return _Asking(await self._by_header(self._authenticator, request, header))
         token = cookies.cookie_of(request, SESSION)
         if token is not None and not _is_public(path_of(request)):
-            session = await self._sessions.find(token)
-            user = None if session is None else self._authenticator.user(session.user)
+            name = await self._sessions.find(token)
+            user = None if name is None else self._authenticator.user(name)
             if user is not None:
                 return _Asking(user, token, by_cookie=True)
         return _visitor(request, None)

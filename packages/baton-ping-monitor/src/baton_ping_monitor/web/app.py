@@ -9,11 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
-from baton_ping_monitor.web import api, health, login, static
+from baton_ping_monitor.web import api, health, login, pages, static
 from baton_ping_monitor.web.access import Access
 from baton_ping_monitor.web.authentication import Authenticator
 from baton_ping_monitor.web.metrics import Metrics
-from baton_ping_monitor.web.refusals import pages_if_there, refuse
+from baton_ping_monitor.web.refusals import refuse
 from baton_ping_monitor.web.security import (
     HostCheck,
     Prefix,
@@ -26,10 +26,7 @@ from baton_ping_monitor.web.streams import Streams
 from baton_ping_monitor.web.users import UsersFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from starlette.responses import Response
-    from starlette.routing import BaseRoute
 
     from baton_ping_monitor.services import Services
 
@@ -64,7 +61,7 @@ def make_app(services: Services) -> Starlette:
             *api.routes(),
             *Metrics().routes(),
             static.mount(version),
-            *_pages(),
+            *pages.routes(),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _refused, Exception: _failed},
@@ -72,13 +69,9 @@ def make_app(services: Services) -> Starlette:
     app.router.redirect_slashes = False
     app.state.services = services
     app.state.streams = Streams()
+    app.state.error_page = pages.error_page
     app.state.static_version = version
     return app
-
-
-def _pages() -> Sequence[BaseRoute]:
-    pages = pages_if_there()
-    return [] if pages is None else pages.routes()
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -85,7 +85,9 @@ def difference(before: Account, after: Account) -> Difference:
 
 def entries(value: object) -> list[Mapping[str, Any]]:
     """*value* as a list of objects, as far as it is one."""
-    return [it for it in value if isinstance(it, Mapping)] if isinstance(value, list | tuple) else []
+    return (
+        [it for it in value if isinstance(it, Mapping)] if isinstance(value, list | tuple) else []
+    )
 
 
 def names(value: object) -> Sequence[str]:

@@ -6,7 +6,7 @@ They have no host: whatever name a browser knows the dashboard by, they lead bac
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette._utils import get_route_path
 
@@ -27,14 +27,17 @@ def path_of(request: Request) -> str:
 
 
 def path_for(request: Request, name: str, /, **parameters: Any) -> str:
-    """The path of the route *name*, as a link in a page. Raises NoMatchFound if there is none."""
-    return prefix_of(request) + str(request.app.url_path_for(name, **parameters))
+    """The path of the route *name*, as a link in a page; *parameters* may be any text. Raises
+    NoMatchFound if there is no such route."""
+    quoted = {key: quote(str(value), safe="") for key, value in parameters.items()}
+    return prefix_of(request) + str(request.app.url_path_for(name, **quoted))
 
 
 def static_path(request: Request, file: str) -> str:
     """The path of a static file. It tells the version of all of them, so that browsers may keep
     them for ever."""
-    return path_for(request, "static", version=request.app.state.static_version, path=file)
+    version = request.app.state.static_version
+    return prefix_of(request) + str(request.app.url_path_for("static", version=version, path=file))
 
 
 def local_path(text: str | None, otherwise: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from baton_ping_monitor.web.access import address_of, too_many
 from baton_ping_monitor.web.authentication import Authenticator, TooManyAttempts
 from baton_ping_monitor.web.links import local_path, path_for, prefix_of
-from baton_ping_monitor.web.refusals import pages_if_there
+from baton_ping_monitor.web.pages import login_page
 from baton_ping_monitor.web.sessions import (
     SESSION,
     SessionKeeper,
@@ -66,7 +66,7 @@ class Login:
         if previous is not None:
             await self._sessions.end(previous)
         response = RedirectResponse(local_path(target, _home(request)), 303)
-        set_cookie(request, response, SESSION, await self._sessions.begin(user.name))
+        set_cookie(request, response, SESSION, await self._sessions.begin(user))
         return response
 
     async def end(self, request: Request) -> Response:
@@ -88,10 +88,6 @@ def _home(request: Request) -> str:
 def _form(
     request: Request, target: str, user: str = "", trouble: str = "", status: int = 200
 ) -> Response:
-    pages = pages_if_there()
-    if pages is None:
-        return HTMLResponse(trouble, status)
-    response: Response = pages.login_page(
+    return login_page(
         request, next=local_path(target, ""), user=user[:64], trouble=trouble, status=status
     )
-    return response

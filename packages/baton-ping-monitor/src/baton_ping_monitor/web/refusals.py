@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
 
 from starlette.responses import JSONResponse, PlainTextResponse
 
@@ -14,15 +13,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+ErrorPage = Callable[["Request", int, str], "Response"]
+"""Makes a page that says no; an application has one in ``app.state.error_page``."""
+
 _FOR_PROGRAMS: Final = ("/api", "/metrics", "/healthz", "/readyz")
-
-
-def pages_if_there() -> Any:
-    """The module of the pages."""
-    try:
-        return importlib.import_module("baton_ping_monitor.web.pages")
-    except ModuleNotFoundError:
-        return None
 
 
 def is_for_programs(path: str) -> bool:
@@ -36,12 +30,14 @@ def refuse(
     """Say no to *request*: ``{"error": message}``, or a page that says so."""
     if is_for_programs(path_of(request)):
         return JSONResponse({"error": message}, status, headers)
-    request.scope.setdefault("state", {})
     for name, value in {"user": None, "csrf": ""}.items():
-        request.scope["state"].setdefault(name, value)  # it may be refused before that is known
-    pages = pages_if_there()
-    if pages is None:
-        return PlainTextResponse(message, status, headers)
-    response: Response = pages.error_page(request, status, message)
+        if not hasattr(request.state, name):  # it may be refused before that is known
+            setattr(request.state, name, value)
+    make: ErrorPage = getattr(request.app.state, "error_page", _plain)
+    response = make(request, status, message)
     response.headers.update(headers or {})
     return response
+
+
+def _plain(_: Request, status: int, message: str) -> Response:
+    return PlainTextResponse(message, status)

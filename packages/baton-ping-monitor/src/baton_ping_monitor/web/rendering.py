@@ -27,9 +27,7 @@ TROUBLE: Final = (State.MISSING, State.NEVER_SEEN)
 """The states of a server that should be there and is not."""
 
 
-def render(
-    request: Request, template: str, *, status: int = 200, **context: Any
-) -> HTMLResponse:
+def render(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """The page that *template* makes of *context*, and of what all pages are given.
 
     What is known of the fleet is told only to those who may see it: the page of somebody who is
@@ -59,8 +57,7 @@ def render(
 
 def link(request: Request, name: str, /, **parameters: Any) -> str:
     """The path of a page, below whatever prefix there is. Parameters may be anything."""
-    quoted = {key: quote(str(value), safe="") for key, value in parameters.items()}
-    return path_for(request, name, **quoted)
+    return path_for(request, name, **parameters)
 
 
 def number_missing(counts: Mapping[State, int]) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from baton_ping_monitor.services import Session
+from baton_ping_monitor.store.records import SessionRecord
 from baton_ping_monitor.web.links import prefix_of
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from baton_ping_monitor.services import Sessions
+    from baton_ping_monitor.web.users import User
 
 IDLE: Final = 12 * 3600.0
 """Seconds without a request after which somebody is logged out."""
@@ -39,30 +40,33 @@ class SessionKeeper:
         self._sessions = sessions
         self._clock = clock
 
-    async def begin(self, user: str) -> str:
+    async def begin(self, user: User) -> str:
         """Log *user* in; the token for their browser."""
-        token = secrets.token_urlsafe(32)
         now = self._clock()
-        await asyncio.to_thread(self._sessions.prune, now)
-        session = Session(user, created=now, expires=now + IDLE)
-        await asyncio.to_thread(self._sessions.put, _key(token), session)
+        # It tells when it was made: it cannot be given another time, as the hash is kept of it all.
+        token = f"{int(now):x}.{secrets.token_urlsafe(32)}"
+        session = SessionRecord(_digest(token), user.name, user.role.value, now + IDLE)
+        await asyncio.to_thread(self._sessions.put_session, session)
         return token
 
-    async def find(self, token: str) -> Session | None:
-        """The session of that *token*, which begins to be idle anew; None if it has ended."""
-        session = await asyncio.to_thread(self._sessions.get, _key(token))
-        now = self._clock()
-        if session is None or session.expires <= now:
+    async def find(self, token: str) -> str | None:
+        """Whose session that *token* is, which begins to be idle anew; None if it has ended."""
+        session = await asyncio.to_thread(self._sessions.session, _digest(token))
+        if session is None:
             return None
-        expires = min(now + IDLE, session.created + LONGEST)
+        now = self._clock()
+        end = int(token.partition(".")[0], 16) + LONGEST
+        if min(end, session.expires) <= now:
+            return None
+        expires = min(now + IDLE, end)
         if expires - session.expires >= _EXTENDED_EVERY:
             session = replace(session, expires=expires)
-            await asyncio.to_thread(self._sessions.put, _key(token), session)
-        return session
+            await asyncio.to_thread(self._sessions.put_session, session)
+        return session.user
 
     async def end(self, token: str) -> None:
         """Log out whoever has that *token*."""
-        await asyncio.to_thread(self._sessions.delete, _key(token))
+        await asyncio.to_thread(self._sessions.delete_session, _digest(token))
 
 
 def new_visitor() -> str:
@@ -122,5 +126,5 @@ def _path(request: Request) -> str:
     return prefix_of(request) or "/"
 
 
-def _key(token: str) -> str:
+def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
