@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -53,7 +53,7 @@ async def server() -> AsyncIterator[WebServer]:
 
 
 async def test_it_answers_at_its_address(server: WebServer) -> None:
-    async with httpx.AsyncClient(base_url=server.url) as browser:
+    async with httpx2.AsyncClient(base_url=server.url) as browser:
         answer = await browser.get("/")
     assert answer.text == "127.0.0.1 http"
     assert "server" not in answer.headers
@@ -62,7 +62,7 @@ async def test_it_answers_at_its_address(server: WebServer) -> None:
 
 async def test_a_proxy_on_this_machine_is_believed(server: WebServer) -> None:
     headers = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
-    async with httpx.AsyncClient(base_url=server.url) as browser:
+    async with httpx2.AsyncClient(base_url=server.url) as browser:
         assert (await browser.get("/", headers=headers)).text == "192.0.2.7 https"
 
 
@@ -79,7 +79,7 @@ async def test_streams_end_soon_when_it_stops() -> None:
     await running.start()
     loop = asyncio.get_running_loop()
     async with (
-        httpx.AsyncClient(base_url=running.url, timeout=PATIENCE) as browser,
+        httpx2.AsyncClient(base_url=running.url, timeout=PATIENCE) as browser,
         browser.stream("GET", "/stream") as answer,
     ):
         lines = answer.aiter_lines()
@@ -90,11 +90,11 @@ async def test_streams_end_soon_when_it_stops() -> None:
         await asyncio.wait_for(stopping, PATIENCE)
     assert loop.time() - begun < 3
     with pytest.raises(OSError, match="refused"):
-        await asyncio.open_connection("127.0.0.1", httpx.URL(running.url).port)
+        await asyncio.open_connection("127.0.0.1", httpx2.URL(running.url).port)
 
 
 async def test_a_port_that_is_taken_is_said_in_one_sentence(server: WebServer) -> None:
-    port = httpx.URL(server.url).port
+    port = httpx2.URL(server.url).port
     assert port is not None
     with pytest.raises(
         ConfigurationError, match=f"port {port} of 127.0.0.1: Address already in use"
@@ -110,7 +110,7 @@ async def test_an_address_that_cannot_be_had(host: str) -> None:
 
 async def test_one_that_never_started_gives_its_address_back() -> None:
     first = WebServer(app(), WebSettings(port=0))
-    port = httpx.URL(first.url).port
+    port = httpx2.URL(first.url).port
     assert port is not None
     first.close()
     WebServer(app(), WebSettings(port=port)).close()
@@ -129,7 +129,7 @@ async def test_who_does_not_finish_a_request_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, server: WebServer, sent: bytes
 ) -> None:
     monkeypatch.setattr(server_module, "_HEAD_DEADLINE", 0.05)
-    reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(server.url).port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", httpx2.URL(server.url).port)
     writer.write(sent)
     await asyncio.wait_for(_until_closed(reader), PATIENCE)
     writer.close()
@@ -139,7 +139,7 @@ async def test_so_many_connections_are_kept(
     monkeypatch: pytest.MonkeyPatch, server: WebServer
 ) -> None:
     monkeypatch.setattr(server_module, "_MOST_CONNECTIONS", 2)
-    port = httpx.URL(server.url).port
+    port = httpx2.URL(server.url).port
     kept = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     await asyncio.wait_for(_until_closed(reader), PATIENCE)
@@ -160,11 +160,11 @@ async def test_so_many_connections_are_kept(
     ],
 )
 async def test_what_is_no_request_does_no_harm(server: WebServer, sent: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0)) as connection:
+    with socket.create_connection(("127.0.0.1", httpx2.URL(server.url).port or 0)) as connection:
         connection.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(connection, sent)
-    async with httpx.AsyncClient(base_url=server.url) as browser:
+    async with httpx2.AsyncClient(base_url=server.url) as browser:
         assert (await browser.get("/")).status_code == 200
 
 
