@@ -88,8 +88,7 @@ def test_latency_is_known_of_a_pong_to_a_ping_of_ours(fleet: FleetState) -> None
     assert fleet.observe(said(10.25, answers="p1")).latency == 0.25
     assert server(fleet).latencies == (0.25,)
     assert fleet.observe(said(11.0, answers="of somebody else")).latency is None
-    assert server(fleet).latency is None
-    assert server(fleet).latencies == (0.25,)
+    assert (server(fleet).latency, server(fleet).latencies) == (0.25, (0.25,))
 
 
 def test_a_pong_may_overtake_what_the_publisher_says(fleet: FleetState) -> None:
@@ -441,6 +440,27 @@ def test_when_a_server_was_heard_last_is_kept_now_and_then(fleet: FleetState) ->
     fleet.observe(said(62.0))
     (kept,) = fleet.take_changes().servers
     assert (kept.last_seen, kept.last_pong, kept.first_seen) == (62.0, 62.0, 1.0)
+
+
+def test_facts_are_asked_for_at_first_sight_and_now_and_then(fleet: FleetState) -> None:
+    for fqdn in ("web01", "web02", "web03"):
+        fleet.observe(said(1.0, fqdn))
+    fleet.observe(said(1.0, "ruby", answers=None))
+    assert fleet.due_for_facts(1.0, 3600.0, most=2) == ["web01", "web02"]
+    assert fleet.due_for_facts(1.0, 3600.0, most=2) == ["web03"]
+    assert fleet.due_for_facts(2.0, 3600.0, most=2) == []
+    fleet.observe(said(3.0, "web01", kind="facts", facts={"cpus": 4}))
+    assert fleet.due_for_facts(302.0, 3600.0, most=5) == ["web02", "web03"]
+    assert fleet.due_for_facts(3603.0, 3600.0, most=5) == ["web01", "web02", "web03"]
+
+
+def test_facts_are_kept_once(fleet: FleetState) -> None:
+    fleet.observe(said(3.0, kind="facts", facts={"cpus": 4}))
+    (kept,) = fleet.take_changes().servers
+    assert (kept.facts, kept.facts_at) == ({"cpus": 4}, 3.0)
+    fleet.maintain([WEB], 60.0, "alice", 4.0)
+    (kept,) = fleet.take_changes().servers
+    assert kept.facts is None
 
 
 def test_totals(fleet: FleetState) -> None:

@@ -1,94 +1,107 @@
-"""Watching a fleet: a monitor feeds its state, a display shows it."""
+"""Watching a fleet in the terminal: a monitor feeds its state, a display shows it."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Final
 
-from baton_ping_monitor.collector.monitor import FleetMonitor
+from baton_ping.api import PingAPI
+from baton_ping_monitor.clock import Clock
+from baton_ping_monitor.collector.monitor import CollectingMonitor, describe
 from baton_ping_monitor.collector.pinger import Pinger
-from baton_ping_monitor.fleet.state import FleetState, Limits
+from baton_ping_monitor.collector.sight import tell_sight
+from baton_ping_monitor.fleet.limits import Limits
+from baton_ping_monitor.fleet.state import FleetState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from baton.configuration import Configuration
     from baton.link import State
+    from baton_ping_monitor.observation import Observation
+    from baton_ping_monitor.settings import PingSettings
     from baton_ping_monitor.terminal.display import Display
 
 _TICK: Final = 0.5
 """Seconds between two looks at the fleet."""
-_QUIET_PINGS: Final = 5
-"""A server is not called quiet before it let this many pings pass."""
 
 
 class Watch:
-    """Shows the fleet of *configuration* on *display*.
+    """Shows the fleet of *configuration* on *display*. Nothing is kept.
 
-    With *ping_every*, it pings *targets* every so many seconds; otherwise it only listens, and
-    does not know who should have answered. :meth:`start`, :meth:`run` and :meth:`stop` are for
-    :func:`baton.lifecycle.run_until_signalled`.
+    It pings as *ping* says; otherwise it only listens, and does not know who should have answered.
+    :meth:`start`, :meth:`run` and :meth:`stop` are for :func:`baton.lifecycle.run_until_signalled`.
     """
 
     def __init__(
         self,
         configuration: Configuration,
         display: Display,
-        *,
+        ping: PingSettings,
         instance: str | None = None,
-        targets: Sequence[str] = (),
-        ping_every: float | None = None,
-        introduction: str | None = None,
     ) -> None:
+        self._configuration = configuration
         self._display = display
-        self._introduction = introduction or _introduce(configuration)
-        quiet = max(Limits().quiet, _QUIET_PINGS * (ping_every or 0.0))
-        self._state = FleetState(Limits(quiet=quiet))
-        self._monitor = FleetMonitor(configuration, self._state, instance)
+        self._clock = Clock()
+        limits = Limits.of(ping.every, ping.silent)
+        self._state = FleetState(limits, pings_by_itself=ping.every is not None)
+        self._monitor = CollectingMonitor(
+            configuration, PingAPI.extension, instance, self._observe, self._clock
+        )
+        self._monitor.watch(self._on_state)
+        self._api: PingAPI | None = None
         self._pinger: Pinger | None = None
-        if ping_every is not None:
-            self._pinger = Pinger(configuration, self._state, targets, ping_every)
+        if ping.every is not None:
+            self._api = PingAPI(configuration)
+            self._pinger = Pinger(self._api, self._state, ping.targets, ping.every, self._clock)
         self._is_wrecked = False
 
     async def start(self) -> None:
         """Begin to listen, to ping and to show. Returns at once."""
-        self._display.start(self._introduction)
+        self._display.start(_introduce(self._configuration))
         await self._monitor.start(_ignore)
         if self._pinger is not None:
             self._pinger.start()
 
-    async def run(self, seconds: float | None = None) -> None:
-        """Show the fleet for so many *seconds*, or until the monitor cannot go on, which raises
-        InstanceTaken."""
-        until = None if seconds is None else time.monotonic() + seconds
+    async def run(self) -> None:
+        """Show the fleet until the monitor cannot go on, which raises InstanceTaken."""
         failed = asyncio.ensure_future(self._monitor.failed())
         try:
-            while not failed.done() and (until is None or time.monotonic() < until):
+            while not failed.done():
                 self._show()
                 await asyncio.wait([failed], timeout=_TICK)
-            if failed.done():
-                self._is_wrecked = True
-                failed.result()
+            self._is_wrecked = True
+            failed.result()
         finally:
             failed.cancel()
 
     async def stop(self) -> None:
         """Close the display first, so that the terminal is a terminal again at once."""
-        self._display.stop(None if self._is_wrecked else self._state.view(time.monotonic()))
+        self._display.stop(None if self._is_wrecked else self._state.view(self._clock()))
         if self._pinger is not None:
             await self._pinger.stop()
         await self._monitor.stop()
+        if self._api is not None:
+            await asyncio.to_thread(self._api.close)
 
     def _show(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
+        self._state.tick(now)
+        self._state.take_changes()  # nobody keeps them
         view = self._state.view(now)
-        notes = [self._monitor.describe()]
+        notes = [describe(self._monitor.state)]
         if self._pinger is not None:
             notes += filter(None, [self._pinger.trouble])
         elif not view.servers:
             notes.append("This monitor only listens. Ping the fleet with: baton ping --all")
-        self._display.show(view, now, notes)
+        self._display.show(view, notes)
+
+    async def _observe(self, observations: Sequence[Observation]) -> None:
+        for each in observations:
+            self._state.observe(each)
+
+    def _on_state(self, state: State) -> None:
+        tell_sight(self._state, state, self._clock())
 
 
 def _introduce(configuration: Configuration) -> str:

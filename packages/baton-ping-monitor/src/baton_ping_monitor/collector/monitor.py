@@ -1,58 +1,74 @@
-"""The monitor that feeds the table."""
+"""The monitor that hears an extension's outputs, and has them kept."""
 
 from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
-from baton.errors import InvalidMessage
 from baton.link import Phase, State
-from baton_ping.monitor import PingMonitor
+from baton.monitor import Monitor
+from baton_ping_monitor.observation import Observation, malformed, observe
 
 if TYPE_CHECKING:
     from baton.configuration import Configuration
+    from baton.errors import InvalidMessage
     from baton.message import Message
-    from baton_ping_monitor.fleet.state import FleetState
+    from baton_ping_monitor.clock import Clock
+
+_BATCH: Final = 500
+
+Keep = Callable[[Sequence[Observation]], Awaitable[None]]
+"""Takes what was observed, and returns when it is kept: then it is acknowledged."""
 
 
-class FleetMonitor(PingMonitor):
-    """Records every output in a :class:`FleetState`, by the time of :func:`time.monotonic`.
+class CollectingMonitor(Monitor):
+    """Observes every output of *extension* and has it kept, in batches.
 
     What waited in the queue of an instance while it was away is as old as its sender says it is.
     That compares two machines' clocks, so it is done for the backlog alone: a queue is in order,
     and the first output that was sent after this monitor began ends it.
     """
 
+    batch = _BATCH
+
     def __init__(
-        self, configuration: Configuration, state: FleetState, instance: str | None = None
+        self,
+        configuration: Configuration,
+        extension: str,
+        instance: str | None,
+        keep: Keep,
+        clock: Clock,
     ) -> None:
-        super().__init__(configuration, instance)
-        self._state = state
+        # A batch has no more than the broker sends without an acknowledgement.
+        prefetch = max(configuration.prefetch, 2 * _BATCH)
+        super().__init__(configuration.model_copy(update={"prefetch": prefetch}), instance)
+        self.extension = extension
+        self._keep = keep
+        self._clock = clock
         # Timestamps are in whole seconds.
         self._backlog_before = math.floor(time.time()) if instance is not None else 0
 
-    def process_message(self, message: Message) -> None:
-        """Record it."""
-        self._state.record(message, time.monotonic() - self._waited(message))
+    async def process_messages(self, messages: Sequence[Message]) -> None:
+        """Have them kept."""
+        await self._keep([observe(each, self.extension, self._received(each)) for each in messages])
 
-    def process_malformed(self, raw: bytes, error: InvalidMessage) -> None:
-        """Count it."""
-        super().process_malformed(raw, error)
-        self._state.malformed()
+    async def process_malformed(self, raw: bytes, error: InvalidMessage) -> None:
+        """Have it kept, too."""
+        await self._keep([malformed(raw, error, self.extension, self._clock())])
 
-    def describe(self) -> str:
-        """How the connection is, in words for people."""
-        return describe(self.state)
-
-    def _waited(self, message: Message) -> float:
+    def _received(self, message: Message) -> float:
+        """When it was received, however long it has waited here since."""
+        now = self._clock()
         sent = message.timestamp
-        if sent is None or not self._backlog_before:
-            return 0.0
-        if sent >= self._backlog_before:
+        if self._backlog_before and sent is not None:
+            if sent < self._backlog_before:
+                return min(now, max(sent, 0.0))
             self._backlog_before = 0
-            return 0.0
-        return time.time() - sent
+        if message.received is None:
+            return now
+        return now - max(0.0, time.monotonic() - message.received)
 
 
 def describe(state: State) -> str:

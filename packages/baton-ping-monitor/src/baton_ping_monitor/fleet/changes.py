@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from baton_ping_monitor.store.records import Missed, ServerRecord, Transition
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from baton_ping_monitor.fleet.record import Record
     from baton_ping_monitor.fleet.view import Incident
 
+_MOST_FACTS: Final = 500
 _MOST: Final = 200_000
 """Of each, while nothing can be kept: the oldest is lost first."""
 
@@ -31,6 +33,7 @@ class Journal:
 
     def __init__(self) -> None:
         self._servers: dict[str, Record] = {}
+        self._facts: dict[str, Mapping[str, Any]] = {}
         self._transitions: deque[Transition] = deque(maxlen=_MOST)
         self._missed: deque[Missed] = deque(maxlen=_MOST)
         self._incidents: deque[Incident] = deque(maxlen=_MOST)
@@ -38,6 +41,12 @@ class Journal:
     def server(self, record: Record) -> None:
         """What outlives a restart changed of a server."""
         self._servers[record.fqdn] = record
+
+    def facts(self, record: Record, facts: Mapping[str, Any]) -> None:
+        """A server told its facts. The latest count, and no more than a few are held here."""
+        if len(self._facts) < _MOST_FACTS:
+            self._facts[record.fqdn] = facts
+            self.server(record)
 
     def transition(self, transition: Transition) -> None:
         """A server's state changed."""
@@ -54,11 +63,16 @@ class Journal:
     def take(self) -> Changes:
         """All of it; from then on it is somebody else's."""
         changes = Changes(
-            tuple(each.stored() for each in self._servers.values()),
+            tuple(self._stored(each) for each in self._servers.values()),
             tuple(self._transitions),
             tuple(self._missed),
             tuple(self._incidents),
         )
-        for each in (self._servers, self._transitions, self._missed, self._incidents):
+        for each in (self._servers, self._facts, self._transitions, self._missed, self._incidents):
             each.clear()
         return changes
+
+    def _stored(self, record: Record) -> ServerRecord:
+        facts = self._facts.get(record.fqdn)
+        stored = record.stored()
+        return stored if facts is None else replace(stored, facts=facts, facts_at=record.facts_at)

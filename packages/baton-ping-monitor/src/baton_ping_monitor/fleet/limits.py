@@ -9,6 +9,8 @@ DAY: Final = 86_400.0
 
 _LEAST_PATIENCE: Final = 2.0
 _MOST_PATIENCE: Final = 10.0
+_PART: Final = 0.9
+"""A ping is answered a little before the next one: which shows that the broker lives."""
 _QUIET_PINGS: Final = 5
 """A server is not called quiet before it let this many pings pass."""
 
@@ -33,7 +35,7 @@ class Limits:
         if every is None:
             return cls(silent=silent)
         return cls(
-            patience=min(max(every, _LEAST_PATIENCE), _MOST_PATIENCE),
+            patience=min(max(_PART * every, _LEAST_PATIENCE), _MOST_PATIENCE),
             quiet=max(60.0, _QUIET_PINGS * every),
             silent=silent,
         )

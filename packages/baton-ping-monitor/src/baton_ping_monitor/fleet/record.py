@@ -55,6 +55,8 @@ class Record:
     asked: int = 0
     answered: int = 0
     early: tuple[str, float] | None = None
+    facts_at: float | None = None
+    facts_asked: float | None = None
     kept: float = 0.0
     shown: ServerView | None = None
 

@@ -28,6 +28,11 @@ class Showing:
         self._environments: tuple[EnvironmentView, ...] = ()
         self._last: FleetView | None = None
 
+    @property
+    def revision(self) -> int:
+        """Grows with each change."""
+        return self._revision
+
     def changed(self) -> None:
         """Something is not as it was shown."""
         self._revision += 1

@@ -31,6 +31,8 @@ _KEPT_EVERY: Final = 60.0
 _ASLEEP: Final = 5.0
 """Seconds without a tick after which this process itself was held up, not the servers silent."""
 _STATES: Final = {state.value: state for state in State}
+_FACTS_AGAIN: Final = 300.0
+"""Seconds after which a server that did not tell its facts is asked for them again."""
 _FULL_FOR: Final = 60.0
 """Seconds for which no room is looked for when there was none."""
 
@@ -87,6 +89,7 @@ class FleetState:
                 is_retired=kept.is_retired,
                 maintenance_until=kept.maintenance_until,
                 correlates=True,
+                facts_at=kept.facts_at,
             )
             record.latencies.extend((latencies or {}).get(kept.fqdn, ()))
             record.latency = record.latencies[-1] if record.latencies else None
@@ -156,6 +159,9 @@ class FleetState:
             seen = self._pong(record, seen)
         elif seen.kind == "error":
             self._error(record, seen)
+        elif seen.facts is not None:
+            record.facts_at = seen.received
+            self._journal.facts(record, seen.facts)
         if record.state is not State.UP:
             self._judge(record, seen.received)
         if seen.received - record.kept > _KEPT_EVERY:
@@ -220,6 +226,11 @@ class FleetState:
                 self._become(record, state, now)
         self._look(now)
 
+    @property
+    def revision(self) -> int:
+        """Grows with each change of what is to be seen."""
+        return self._showing.revision
+
     def view(self, now: float) -> FleetView:
         """How everything is at *now*."""
         return self._showing.view(
@@ -253,6 +264,22 @@ class FleetState:
             if record.state not in (State.RETIRED, State.MAINTENANCE)
         )
 
+    def due_for_facts(self, now: float, every: float, most: int) -> list[str]:
+        """At most so many servers that should be asked for their facts *now*: those that answer,
+        and have not told them for *every* seconds. They are held to be asked."""
+        due: list[str] = []
+        again = min(every, _FACTS_AGAIN)
+        for record in self._servers.values():
+            if len(due) == most:
+                break
+            if record.state is not State.UP or not record.correlates:
+                continue
+            told, asked = record.facts_at, record.facts_asked
+            if (told is None or told <= now - every) and (asked is None or asked <= now - again):
+                record.facts_asked = now
+                due.append(record.fqdn)
+        return due
+
     def take_changes(self) -> Changes:
         """What is to be kept, and was not taken before."""
         return self._journal.take()
@@ -275,7 +302,6 @@ class FleetState:
     def _note_answer(self, record: Record, seen: Observation) -> Observation:
         answered = self._rounds.of(seen.correlation_id)
         if answered is None:
-            record.latency = None
             if seen.correlation_id is not None:
                 record.early = seen.correlation_id, seen.received
             return seen

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from rich.console import Console
 from rich.live import Live
 
-from baton_ping_monitor.fleet.state import FleetView, Health, ServerView
-from baton_ping_monitor.terminal.table import FleetTable, duration, milliseconds, shape, title
+from baton_ping_monitor.fleet.view import FleetView, ServerView
+from baton_ping_monitor.terminal.condition import Condition, condition, in_order, shape
+from baton_ping_monitor.terminal.table import FleetTable, age, duration, milliseconds, title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +33,8 @@ class Display(Protocol):
     def start(self, introduction: str) -> None:
         """Begin, with a few words on what is to be seen."""
 
-    def show(self, view: FleetView, now: float, notes: Sequence[str] = ()) -> None:
-        """Show *view*, which was taken at *now*; *notes* say what is not about one server."""
+    def show(self, view: FleetView, notes: Sequence[str] = ()) -> None:
+        """Show *view*; *notes* say what is not about one server."""
 
     def stop(self, view: FleetView | None) -> None:
         """Put the terminal back as it was, and leave *view* behind, as the last word."""
@@ -65,7 +66,7 @@ class LiveDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._introduction = ""
-        self._shown: tuple[FleetView, tuple[str, ...]] = (FleetView(), ())
+        self._shown: tuple[FleetView, tuple[str, ...]] = (FleetView(now=0.0), ())
         self._live = Live(
             console=console,
             screen=True,
@@ -79,7 +80,7 @@ class LiveDisplay:
         self._console.print(introduction, end="\n\n")
         self._live.start()
 
-    def show(self, view: FleetView, now: float, notes: Sequence[str] = ()) -> None:
+    def show(self, view: FleetView, notes: Sequence[str] = ()) -> None:
         """Have *view* painted the next time."""
         self._shown = view, tuple(notes)
 
@@ -101,7 +102,7 @@ class LineDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._known: dict[str, Health] = {}
+        self._known: dict[str, Condition] = {}
         self._notes: tuple[str, ...] = ()
         self._summary_at: float | None = None
 
@@ -109,21 +110,22 @@ class LineDisplay:
         """Print *introduction*."""
         self._line(introduction)
 
-    def show(self, view: FleetView, now: float, notes: Sequence[str] = ()) -> None:
+    def show(self, view: FleetView, notes: Sequence[str] = ()) -> None:
         """Print what changed."""
         clock = time.strftime("%H:%M:%S")
         for note in notes:
             if note not in self._notes:
                 self._line(f"{clock}  {note}")
         self._notes = tuple(notes)
-        for server in view.servers:
-            if self._known.get(server.fqdn) is not server.health:
-                self._line(f"{clock}  {self._describe(server)}")
-        self._known = {server.fqdn: server.health for server in view.servers}
+        known = {server.fqdn: condition(server) for server in view.servers}
+        for server in in_order(view.servers):
+            if self._known.get(server.fqdn) is not known[server.fqdn]:
+                self._line(f"{clock}  {self._describe(server, view.now)}")
+        self._known = known
         if self._summary_at is None:
-            self._summary_at = now + _SUMMARY
-        elif now >= self._summary_at:
-            self._summary_at = now + _SUMMARY
+            self._summary_at = view.now + _SUMMARY
+        elif view.now >= self._summary_at:
+            self._summary_at = view.now + _SUMMARY
             self._line(f"{clock}  {self._title(view)}")
 
     def stop(self, view: FleetView | None) -> None:
@@ -132,10 +134,11 @@ class LineDisplay:
             self._line("")
             self._console.print(FleetTable(view))
 
-    def _describe(self, server: ServerView) -> str:
-        sign = shape(server.health, plain=self._console.options.ascii_only)
-        where = " ".join((server.environment, *server.app_names))
-        return f"{sign} {server.health:<7}  {server.fqdn}  {where}  {_why(server)}".rstrip()
+    def _describe(self, server: ServerView, now: float) -> str:
+        how = condition(server)
+        sign = shape(how, plain=self._console.options.ascii_only)
+        where = " ".join(filter(None, (server.environment, *server.app_names)))
+        return f"{sign} {how:<7}  {server.fqdn}  {where}  {_why(server, how, now)}".rstrip()
 
     def _title(self, view: FleetView) -> str:
         return title(view, plain=self._console.options.ascii_only).plain
@@ -146,14 +149,15 @@ class LineDisplay:
         self._console.file.flush()
 
 
-def _why(server: ServerView) -> str:
+def _why(server: ServerView, how: Condition, now: float) -> str:
     """What tells that a server is as it is."""
-    match server.health:
-        case Health.FAILING:
+    match how:
+        case Condition.FAILING:
             return server.last_error or "an error without words"
-        case Health.MISSING | Health.QUIET:
-            if server.pong_age is None:
-                return "never a pong"
-            return f"the last pong {duration(server.pong_age)} ago"
+        case Condition.MISSING | Condition.LATE | Condition.QUIET:
+            since = age(server, now)
+            return "never a pong" if since is None else f"the last pong {duration(since)} ago"
+        case Condition.UP if server.latency is not None:
+            return f"a pong in {milliseconds(server.latency)}"
         case _:
-            return "" if server.latency is None else f"a pong in {milliseconds(server.latency)}"
+            return ""

@@ -10,32 +10,20 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from baton_ping_monitor.fleet.state import FleetView, Health, ServerView
+from baton_ping_monitor.terminal.condition import (
+    STYLES,
+    Condition,
+    condition,
+    counts,
+    in_order,
+    shape,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-_STYLES: Final = {
-    Health.MISSING: "bold magenta",
-    Health.FAILING: "bold red",
-    Health.SLOW: "yellow",
-    Health.QUIET: "dim",
-    Health.UP: "green",
-}
-_SHAPES: Final = {
-    Health.MISSING: "✖",
-    Health.FAILING: "▲",
-    Health.SLOW: "◐",
-    Health.QUIET: "○",
-    Health.UP: "●",
-}
-_ASCII_SHAPES: Final = {
-    Health.MISSING: "x",
-    Health.FAILING: "!",
-    Health.SLOW: "~",
-    Health.QUIET: "?",
-    Health.UP: "*",
-}
+    from baton_ping_monitor.fleet.view import FleetView, ServerView
+
 _GAP: Final = 2
 _SMALL_GAP: Final = 1
 _ERRORS_SHOWN: Final = 3
@@ -43,28 +31,28 @@ _ERRORS_SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: what it shows, and what it does where there is little room.
+    """A column: what it shows of a server at a time, and what it does where there is little room.
 
     ``least`` is how far it may be shortened. Where that does not suffice, the column with the
     lowest ``rank`` is left out; one with none stays.
     """
 
     name: str
-    cell: Callable[[ServerView], str]
+    cell: Callable[[ServerView, float], str]
     right: bool = False
     least: int | None = None
     rank: int | None = None
 
 
 _COLUMNS: Final = (
-    Column("server", lambda server: server.fqdn, least=16),
-    Column("environment", lambda server: server.environment or "–", least=8, rank=3),
-    Column("apps", lambda server: " ".join(server.app_names) or "–", least=6, rank=1),
-    Column("state", lambda server: f"  {server.health}"),
-    Column("last pong", lambda server: duration(server.pong_age), right=True, rank=5),
-    Column("latency", lambda server: milliseconds(server.latency), right=True, rank=4),
-    Column("pongs", lambda server: f"{server.pongs:,}", right=True, rank=2),
-    Column("errors", lambda server: f"{server.errors:,}", right=True, rank=6),
+    Column("server", lambda server, _: server.fqdn, least=16),
+    Column("environment", lambda server, _: server.environment or "–", least=8, rank=3),
+    Column("apps", lambda server, _: " ".join(server.app_names) or "–", least=6, rank=1),
+    Column("state", lambda server, _: f"  {condition(server)}"),
+    Column("last pong", lambda server, now: duration(age(server, now)), right=True, rank=5),
+    Column("latency", lambda server, _: milliseconds(server.latency), right=True, rank=4),
+    Column("pongs", lambda server, _: f"{server.pongs:,}", right=True, rank=2),
+    Column("errors", lambda server, _: f"{server.errors:,}", right=True, rank=6),
 )
 
 
@@ -86,7 +74,7 @@ class FleetTable:
         above = [*Text(self.introduction).wrap(console, width), Text()] if self.introduction else []
         head = [title(self.view, plain=plain), Text()]
         below = [Text(), *self._below()]
-        servers = self.view.servers
+        shown = servers = in_order(self.view.servers)
         if self.height is not None:
             room = self.height - len(head) - len(below) - 1
             if len(servers) > room - len(above):
@@ -96,11 +84,11 @@ class FleetTable:
         yield from above
         yield from head
         if servers:
-            yield _table(servers, width, plain)
+            yield _table(servers, self.view.now, width, plain)
         else:
             yield Text("No server was heard yet.")
-        if len(servers) < len(self.view.servers):
-            yield _rest(self.view.servers[len(servers) :])
+        if len(servers) < len(shown):
+            yield _rest(shown[len(servers) :])
         yield from below
 
     def _below(self) -> Iterable[Text]:
@@ -114,29 +102,30 @@ class FleetTable:
 
     def _errors(self) -> Iterable[Text]:
         """The last errors of servers that fail, the latest first."""
-        failing = [each for each in self.view.servers if each.health is Health.FAILING]
-        failing.sort(key=lambda each: each.error_age or 0.0)
+        failing = [each for each in self.view.servers if condition(each) is Condition.FAILING]
+        failing.sort(key=lambda each: -(each.error_at or 0.0))
         for each in failing[:_ERRORS_SHOWN]:
             error = each.last_error or "an error without words"
-            yield _line(f"{each.fqdn}: ").append(error, style=_STYLES[Health.FAILING])
+            yield _line(f"{each.fqdn}: ").append(error, style=STYLES[Condition.FAILING])
 
 
 def title(view: FleetView, *, plain: bool = False) -> Text:
     """How many servers there are, and how they are.
 
-    >>> title(FleetView()).plain
+    >>> from baton_ping_monitor.fleet.view import FleetView
+    >>> title(FleetView(now=0.0)).plain
     'baton-ping: no servers'
     """
     text = _line("baton-ping", "bold").append(f": {_number(len(view.servers), 'server')}")
-    for health, count in view.counts.items():
+    for each, count in counts(view.servers).items():
         text.append("  ")
-        text.append(f"{shape(health, plain=plain)} {count:,} {health}", style=_STYLES[health])
+        text.append(f"{shape(each, plain=plain)} {count:,} {each}", style=STYLES[each])
     return text
 
 
-def shape(health: Health, *, plain: bool = False) -> str:
-    """A sign for *health* that is told from the others without colour; *plain* in ASCII."""
-    return (_ASCII_SHAPES if plain else _SHAPES)[health]
+def age(server: ServerView, now: float) -> float | None:
+    """Seconds since its last pong."""
+    return None if server.last_pong is None else now - server.last_pong
 
 
 def duration(seconds: float | None) -> str:
@@ -164,8 +153,8 @@ def milliseconds(seconds: float | None) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 10 else f"{seconds:.1f} s"
 
 
-def _table(servers: tuple[ServerView, ...], width: int, plain: bool) -> Table:
-    columns, gap = fit(_COLUMNS, servers, width)
+def _table(servers: tuple[ServerView, ...], now: float, width: int, plain: bool) -> Table:
+    columns, gap = fit(_COLUMNS, servers, now, width)
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for column, size in columns:
         table.add_column(
@@ -176,25 +165,25 @@ def _table(servers: tuple[ServerView, ...], width: int, plain: bool) -> Table:
             overflow="ellipsis",
         )
     for server in servers:
-        table.add_row(*(_cell(column, server, plain) for column, _ in columns))
+        table.add_row(*(_cell(column, server, now, plain) for column, _ in columns))
     return table
 
 
-def _cell(column: Column, server: ServerView, plain: bool) -> Text:
+def _cell(column: Column, server: ServerView, now: float, plain: bool) -> Text:
+    how = condition(server)
     if column.name == "state":
-        sign = shape(server.health, plain=plain)
-        return Text(f"{sign} {server.health}", style=_STYLES[server.health])
-    style = "dim" if server.health is Health.QUIET else ""
+        return Text(f"{shape(how, plain=plain)} {how}", style=STYLES[how])
+    style = "dim" if how in (Condition.QUIET, Condition.RETIRED) else ""
     if column.name == "errors" and server.errors:
         style = "red"
-    return Text(column.cell(server), style=style)
+    return Text(column.cell(server, now), style=style)
 
 
 def fit(
-    columns: Iterable[Column], servers: tuple[ServerView, ...], width: int
+    columns: Iterable[Column], servers: tuple[ServerView, ...], now: float, width: int
 ) -> tuple[list[tuple[Column, int]], int]:
     """The columns that there is room for in *width*, how wide each is, and the gap between two."""
-    sizes = [(column, _natural(column, servers)) for column in columns]
+    sizes = [(column, _natural(column, servers, now)) for column in columns]
     while True:
         total = sum(size for _, size in sizes)
         if total + _GAP * (len(sizes) - 1) <= width:
@@ -218,8 +207,8 @@ def _shortened(sizes: list[tuple[Column, int]], over: int) -> Iterable[tuple[Col
     return ((column, size - taken[column.name]) for column, size in sizes)
 
 
-def _natural(column: Column, servers: tuple[ServerView, ...]) -> int:
-    cells = (cell_len(column.cell(server)) for server in servers)
+def _natural(column: Column, servers: tuple[ServerView, ...], now: float) -> int:
+    cells = (cell_len(column.cell(server, now)) for server in servers)
     return max(cell_len(column.name), *cells)
 
 
@@ -234,8 +223,7 @@ def _line(text: str, style: str = "") -> Text:
 
 
 def _rest(servers: tuple[ServerView, ...]) -> Text:
-    counts = FleetView(servers).counts
-    states = ", ".join(f"{count:,} {health}" for health, count in counts.items())
+    states = ", ".join(f"{count:,} {how}" for how, count in counts(servers).items())
     return _line(f"and {len(servers):,} more: {states}", "dim")
 
 
