@@ -85,6 +85,7 @@ def make_environment() -> Environment:
     )
     environment.filters.update(
         duration=words.duration,
+        factor=words.factor,
         latency=words.latency,
         moment=words.moment,
         iso=words.iso,

@@ -50,6 +50,16 @@ def latency(seconds: float | None) -> str:
     return f"{milliseconds:.{digits}f} ms"
 
 
+def factor(value: float) -> str:
+    """How many times as long, or as short.
+
+    >>> factor(2.5), factor(0.1), factor(120)
+    ('2.5×', '10×', '120×')
+    """
+    times = value if value >= 1 or value <= 0 else 1 / value
+    return f"{times:.1f}×" if times < 9.95 else f"{times:.0f}×"
+
+
 def moment(at: float) -> str:
     """A time in full, in UTC.
 

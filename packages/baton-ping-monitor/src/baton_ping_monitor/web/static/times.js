@@ -30,7 +30,8 @@ export function clock(at) {
 
 export function tellTimes() {
   for (const element of document.querySelectorAll("time[data-at]")) {
-    const text = ago(Number(element.dataset.at));
+    const at = Number(element.dataset.at);
+    const text = "length" in element.dataset ? duration(now() - at) : ago(at);
     if (element.textContent !== text) element.textContent = text;
   }
 }
