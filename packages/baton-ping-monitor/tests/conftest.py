@@ -55,6 +55,10 @@ class Running:
         assert found, f"{pattern} did not come in:\n{self.output}"
         return found
 
+    def type(self, text: str) -> None:
+        """Type *text* at its terminal."""
+        os.write(self._source, text.encode())
+
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

@@ -63,7 +63,7 @@ def table() -> None:
     """The table of a fleet of one, which is pinged."""
     logging.getLogger("baton.consumer_manager").disabled = True
     serve()
-    main(["--url", URL, "--instance", "here", "--ping-every", "0.2", *sys.argv[2:]])
+    main(["--table", "--url", URL, "--instance", "here", "--ping-every", "0.2", *sys.argv[2:]])
 
 
 def taken() -> None:
@@ -76,7 +76,7 @@ def taken() -> None:
 
     threading.Thread(target=asyncio.run, args=(run(),), daemon=True).start()
     known.wait(10)
-    main(["--url", URL, "--instance", "here", *sys.argv[2:]])
+    main(["--table", "--url", URL, "--instance", "here", *sys.argv[2:]])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,31 +22,7 @@ if TYPE_CHECKING:
 README = Path(__file__).parents[1] / "README.md"
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["--plain", "--demo"], "--demo and --plain exclude each other"),
-        (["--demo", "--url", "memory://x"], "--demo and --url exclude each other"),
-        (["--demo", "-c", "x.cfg"], "--demo and --config exclude each other"),
-        (["--demo", "--instance", "x"], "--demo and --instance exclude each other"),
-        (["--demo", "--ping-every", "1"], "--demo and --ping-every exclude each other"),
-        (["--plain", "--ping-every", "1"], "--plain and --ping-every exclude each other"),
-        (["--target", "production"], "--target says whom to ping: it goes with --ping-every"),
-        (["--seconds", "5"], "--seconds goes with --demo"),
-        (["--demo", "--seconds", "0"], "Invalid value for '--seconds'"),
-        (["production"], "unexpected extra argument"),
-        (["-d"], "--daemonize goes with --plain: a table needs a terminal"),
-        (["--demo", "--status"], "The demo stays in the foreground, and is no process to ask"),
-        (["--plain", "--stop", "--status"], "--daemonize, --stop and --status exclude each other"),
-    ],
-)
-def test_wrong_use(options: list[str], says: str) -> None:
-    result = CliRunner().invoke(main, options)
-    assert result.exit_code == 2
-    assert says in result.output
-
-
-@pytest.mark.parametrize("options", [["--plain"], []])
+@pytest.mark.parametrize("options", [["--plain"], ["--table"], []])
 def test_a_wrong_configuration(options: list[str], tmp_path: Path) -> None:
     file = tmp_path / "monitor.cfg"
     file.write_text("PREFETCH: none\n")
@@ -59,6 +37,18 @@ def test_every_option_is_explained(text: str) -> None:
     for parameter in main.params:
         for option in parameter.opts:
             assert option in shown
+
+
+def test_the_help_imports_nothing_heavy() -> None:
+    """What takes a tenth of a second and more is imported by what needs it."""
+    heavy = "apprise", "sqlalchemy", "starlette", "uvicorn", "rich", "pydantic", "aio_pika", "yaml"
+    script = (
+        "import sys\nfrom baton_ping_monitor.executable import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        f"print(sorted(set({heavy}) & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
 
 
 def test_plain_logs_every_output(start: Start) -> None:
@@ -132,7 +122,7 @@ def test_another_is_the_same_instance(start: Start) -> None:
 
 
 def test_a_broker_that_is_away_is_waited_for(start: Start) -> None:
-    monitor = start("--url", "amqp://127.0.0.1:1")
+    monitor = start("--table", "--url", "amqp://127.0.0.1:1")
     monitor.expect(r"Disconnected since .* 127\.0\.0\.1:1 ")
     monitor.expect("This monitor only listens")
     monitor.signal(signal.SIGINT)

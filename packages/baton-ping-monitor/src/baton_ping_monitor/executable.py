@@ -4,126 +4,87 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from baton.cli.exit_codes import errors_as_exit_codes
-from baton.cli.log import LEVELS, setup_logging
-from baton.cli.options import HELP, broker_options, load_configuration, log_format_option
-from baton.cli.process import ProcessOptions, control, process_options, run_process
-from baton.lifecycle import run_until_signalled
-from baton.monitor import default_instance
-from baton.server import EVERYONE
-from baton_ping.monitor import PingMonitor
+from baton.cli.exit_codes import DONE, errors_as_exit_codes
+from baton.cli.log import setup_logging
+from baton.cli.options import HELP, load_configuration
+from baton.cli.process import control, run_process
+from baton_ping_monitor.command_line import PROGRAM, Mode, Options, options_of_the_command
 
 if TYPE_CHECKING:
-    from baton.configuration import Configuration
-    from baton_ping_monitor.terminal.display import Display
+    from pathlib import Path
 
-PROGRAM: Final = "baton-ping-monitor"
+    from baton.configuration import Configuration
+    from baton_ping_monitor.settings import Settings
+    from baton_ping_monitor.terminal.display import Display
 
 
 @click.command(PROGRAM, context_settings=HELP)
-@process_options
-@click.option("--plain", is_flag=True, help="Log each output message, and show no table.")
-@click.option(
-    "--demo", is_flag=True, help="Show a simulated fleet in this process. Needs no broker."
-)
-@click.option(
-    "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="N",
-    help="End the demo by itself after N seconds.",
-)
-@broker_options(PROGRAM)
-@click.option(
-    "--instance",
-    metavar="NAME",
-    help="What this monitor is called. What is said while an instance is away waits for it in the "
-    "broker for a day; only one process may be the same instance. "
-    "[default: this host's name; with --plain none, and nothing waits]",
-)
-@click.option(
-    "--ping-every",
-    type=click.FloatRange(min=0.1),
-    metavar="SECONDS",
-    help="Ping the fleet, too. Otherwise the table tells who answers the pings of others, but "
-    "not who should have answered, nor how long it took.",
-)
-@click.option(
-    "--target",
-    multiple=True,
-    metavar="KEY",
-    help="Whom to ping: an environment, <app>.<environment>, or the name of a server. May be "
-    "given several times. [default: every server]",
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(LEVELS),
-    help="What to log, to LOG_FILE or on standard error. [default: info; with --demo nothing]",
-)
-@log_format_option
+@options_of_the_command
 def main(**given: Any) -> None:
     """Show which servers answer baton-ping, and what they say.
 
-    Shows a table of the fleet behind the broker that repaints itself, or a line for each change
-    where standard output is not a terminal. Ctrl-C ends it.
+    Prints the address of a dashboard, which shows the fleet behind the broker, its history and
+    its incidents, and tells people of these. It runs until Ctrl-C or SIGTERM, and may run in the
+    background, as --plain may.
 
-    With --plain it may run in the background.
-
-    Exits with 0 when it was told to end, with 1 if another process is the same instance, and with
-    2 for wrong use or a wrong configuration. A broker that is away is waited for.
+    Exits with 0 when it was told to end, with 1 if another process is the same instance or
+    something had to be abandoned, and with 2 for wrong use or a wrong configuration. A broker
+    that is away is waited for.
     """
-    options = Options(**given)
-    options.check()
+    options = Options.of(given)
     with errors_as_exit_codes(PROGRAM):
-        sys.exit(_demo(options) if options.demo else _run(options))
+        sys.exit(_run(options))
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says."""
-
-    plain: bool
-    demo: bool
-    seconds: float | None
-    config: Path | None
-    url: str | None
-    instance: str | None
-    ping_every: float | None
-    target: tuple[str, ...]
-    log_level: str | None
-    log_format: str
-    process: ProcessOptions
-
-    def check(self) -> None:
-        """Raise a UsageError for options that do not go together."""
-        broker = ("config", "url", "instance")
-        self._refuse("demo", "plain", *broker, "ping_every", "target")
-        self._refuse("plain", "ping_every", "target")
-        if self.demo and self.process != ProcessOptions():
-            raise click.UsageError("The demo stays in the foreground, and is no process to ask")
-        if self.process.daemonize and not self.plain:
-            raise click.UsageError("--daemonize goes with --plain: a table needs a terminal")
-        if self.seconds is not None and not self.demo:
-            raise click.UsageError("--seconds goes with --demo")
-        if self.target and self.ping_every is None:
-            raise click.UsageError("--target says whom to ping: it goes with --ping-every")
-
-    def _refuse(self, option: str, *others: str) -> None:
-        for other in others:
-            if getattr(self, option) and getattr(self, other):
-                raise click.UsageError(f"{_flag(option)} and {_flag(other)} exclude each other")
+def _run(options: Options) -> int:
+    match options.mode:
+        case Mode.HASH_PASSWORD | Mode.NEW_TOKEN:
+            return _print_line(options)
+        case Mode.DEMO:
+            return _demo(options)
+        case Mode.TABLE:
+            return _table(options)
+        case Mode.PLAIN:
+            return _plain(options)
+        case Mode.DASHBOARD:
+            return _dashboard(options)
 
 
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+def _dashboard(options: Options) -> int:
+    configuration, settings = _configure(options)
+    control(PROGRAM, options.process, configuration)
+
+    from baton_ping_monitor.dashboard import Dashboard  # noqa: PLC0415
+    from baton_ping_monitor.web.security import check_exposure  # noqa: PLC0415
+
+    check_exposure(settings.web)
+    _log_to_the_file(options, configuration)
+    dashboard = Dashboard(configuration, settings, announce=_announce)
+    return run_process(
+        PROGRAM, options.process, configuration, lambda: [dashboard], failed=dashboard.failed
+    )
+
+
+def _announce(url: str) -> None:
+    click.echo(f"Dashboard: {url}")
+
+
+def _print_line(options: Options) -> int:
+    from baton_ping_monitor.credentials import print_password_line, print_token_line  # noqa: PLC0415
+
+    if options.mode is Mode.NEW_TOKEN:
+        print_token_line(options)
+    else:
+        print_password_line(options)
+    return DONE
 
 
 def _demo(options: Options) -> int:
+    from baton.lifecycle import run_until_signalled  # noqa: PLC0415
     from baton_ping_monitor.demo import Demo  # noqa: PLC0415
     from baton_ping_monitor.terminal.display import make_display  # noqa: PLC0415
 
@@ -135,36 +96,50 @@ def _demo(options: Options) -> int:
     )
 
 
-def _run(options: Options) -> int:
-    level = options.log_level or "info"
-    setup_logging(level, style=options.log_format)
-    configuration = load_configuration(PROGRAM, options.config, options.url)
+def _plain(options: Options) -> int:
+    from baton_ping.monitor import PingMonitor  # noqa: PLC0415
+
+    configuration, settings = _configure(options)
     control(PROGRAM, options.process, configuration)
-    if not options.plain:
-        return _table(options, configuration)
-    if configuration.log_file is not None:
-        setup_logging(level, configuration.log_file, options.log_format)
-    monitor = PingMonitor(configuration, options.instance)
+    _log_to_the_file(options, configuration)
+    monitor = PingMonitor(configuration, settings.instance)
     return run_process(
         PROGRAM, options.process, configuration, lambda: [monitor], failed=monitor.failed
     )
 
 
-def _table(options: Options, configuration: Configuration) -> int:
+def _table(options: Options) -> int:
+    from baton.lifecycle import run_until_signalled  # noqa: PLC0415
+    from baton.monitor import default_instance  # noqa: PLC0415
     from baton_ping_monitor.terminal.display import make_display  # noqa: PLC0415
     from baton_ping_monitor.watch import Watch  # noqa: PLC0415
 
+    configuration, settings = _configure(options)
     display = make_display()
     level = options.log_level or "info"
     _log_beside(display, level, options.log_format, configuration.log_file)
     watch = Watch(
         configuration,
         display,
-        instance=options.instance or default_instance(),
-        targets=options.target or (EVERYONE,),
-        ping_every=options.ping_every,
+        instance=settings.instance or default_instance(),
+        targets=settings.ping.targets,
+        ping_every=settings.ping.every,
     )
     return run_until_signalled(watch.start, watch.stop, configuration.grace, watch.run)
+
+
+def _configure(options: Options) -> tuple[Configuration, Settings]:
+    """The configuration, and the dashboard's part of it."""
+    from baton_ping_monitor.reading import read_settings  # noqa: PLC0415
+
+    setup_logging(options.log_level or "info", style=options.log_format)
+    configuration = load_configuration(PROGRAM, options.config, options.url, **options.keys)
+    return configuration, read_settings(configuration)
+
+
+def _log_to_the_file(options: Options, configuration: Configuration) -> None:
+    if configuration.log_file is not None:
+        setup_logging(options.log_level or "info", configuration.log_file, options.log_format)
 
 
 def _log_beside(display: Display, level: str | None, style: str, file: Path | None = None) -> None:

@@ -111,13 +111,19 @@ def _parse(line: str) -> Account | None:
     if len(fields) != 3:
         raise ValueError("must be name:role:secret")
     name, role, secret = fields
+    check_user_name(name)
+    if role not in list(Role):
+        raise ValueError(f'the role must be "viewer" or "operator", not "{excerpt(role)}"')
+    return Account(User(name, Role(role)), Secret.parse(secret))
+
+
+def check_user_name(name: str) -> str:
+    """*name*. Raises ValueError, which quotes it and says what is allowed."""
     if not _NAME.fullmatch(name):
         raise ValueError(
             f'"{excerpt(name)}" is no name: 1 to 64 letters, digits and . _ @ + - are allowed'
         )
-    if role not in list(Role):
-        raise ValueError(f'the role must be "viewer" or "operator", not "{excerpt(role)}"')
-    return Account(User(name, Role(role)), Secret.parse(secret))
+    return name
 
 
 class UsersFile:
