@@ -1,25 +1,20 @@
 """A broker in a container, by testcontainers."""
 
-import os
-import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import docker
-from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
-from requests.exceptions import RequestException
 from testcontainers.community.rabbitmq import RabbitMqContainer
-from testcontainers.core.config import ConnectionMode, testcontainers_config
 
 from brokers.broker import Broker
 from brokers.engine import docker_engine
 from brokers.errors import CommandFailed, NotReady, Unavailable
 from brokers.image import broker_image
-from brokers.ports import LOOPBACK, free_ports
-from brokers.processes import born
+from brokers.ports import LOOPBACK
+from brokers.running import keep_ports, owned, remove_orphans, running
 from brokers.tls import Identity, enabled_plugins
 
 AMQP_PORT, MANAGEMENT_PORT, TLS_PORT = 5672, 15672, 5671
@@ -27,8 +22,6 @@ FOLDER = PurePosixPath("/etc/rabbitmq")
 USER = PASSWORD = "guest"
 STOP_TIMEOUT = 20
 LOG_LINES = 15
-OWNER = "baton.test.owner"
-"""The label that tells which process on which host needs the container."""
 
 
 @contextmanager
@@ -36,8 +29,8 @@ def container_broker(tls: Identity | None = None) -> Iterator[Broker]:
     """A broker in a container of its own, removed at the end. Raises Unavailable."""
     with docker_engine() as client:
         image = broker_image(client)
-        _remove_orphans(client)
-        with _running(image, tls) as container:
+        remove_orphans(client)
+        with running(_RabbitMQ(image, tls)) as container:
             host = container.get_container_host_ip()
             broker = ContainerBroker(
                 host=LOOPBACK if host == "localhost" else host,
@@ -109,16 +102,13 @@ class _RabbitMQ(RabbitMqContainer):
             password=PASSWORD,
             vhost="/",
             hostname="baton-test",
-            labels={OWNER: f"{socket.gethostname()} {os.getpid()} {born(os.getpid())}"},
+            labels=owned(),
         )
-        local = self.get_docker_client().host() == "localhost"
         ports = [AMQP_PORT, MANAGEMENT_PORT]
         if tls is not None:
             ports.append(TLS_PORT)
             self._encrypt(tls)
-        for inside, outside in zip(ports, free_ports(len(ports)), strict=True):
-            # The engine's client takes an address too, which the annotation does not know.
-            self.ports[str(inside)] = (LOOPBACK, outside) if local else outside  # type: ignore[assignment]
+        keep_ports(self, ports)
 
     def readiness_probe(self) -> bool:
         return True
@@ -129,34 +119,3 @@ class _RabbitMQ(RabbitMqContainer):
         self.with_copy_into_container(enabled_plugins().encode(), str(FOLDER / "enabled_plugins"))
         for content, path in tls.files(FOLDER):
             self.with_copy_into_container(content, str(path))
-
-
-@contextmanager
-def _running(image: str, tls: Identity | None) -> Iterator[_RabbitMQ]:
-    # Its reaper would need another image; _remove_orphans does what it is for.
-    if "TESTCONTAINERS_RYUK_DISABLED" not in os.environ:
-        testcontainers_config.ryuk_disabled = True
-    container = _RabbitMQ(image, tls)
-    client = container.get_docker_client()
-    if client.get_connection_mode() is ConnectionMode.gateway_ip:
-        # An engine within the container that we are in: its ports are on our own loopback.
-        testcontainers_config.connection_mode_override = ConnectionMode.docker_host
-    with closing(client.client):
-        try:
-            try:
-                container.start()
-            except (DockerException, RequestException) as error:
-                raise Unavailable(f"the container did not start: {error}") from None
-            yield container
-        finally:
-            with suppress(NotFound):
-                container.stop()
-
-
-def _remove_orphans(client: docker.DockerClient) -> None:
-    """Remove containers of runs on this host that ended without doing so."""
-    for container in client.containers.list(all=True, filters={"label": OWNER}):
-        host, pid, since = container.labels[OWNER].split(" ")
-        if host == socket.gethostname() and since != "None" and born(int(pid)) != since:
-            with suppress(APIError):  # another run may be removing it
-                container.remove(force=True, v=True)

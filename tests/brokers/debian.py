@@ -1,4 +1,4 @@
-"""A base image with RabbitMQ from Debian's packages, where no registry can be reached."""
+"""A base image made of Debian's packages, where no registry can be reached."""
 
 import os
 import shutil
@@ -13,21 +13,21 @@ from brokers.errors import CommandFailed, Unavailable
 from brokers.notice import notice
 
 SUITE = "trixie"
-PACKAGE = "rabbitmq-server"
 BOOTSTRAP_TIMEOUT = 900.0
 UNUSED = ("doc", "man", "locale")
 
 
-def import_debian(client: docker.DockerClient, repository: str, tag: str) -> None:
-    """Make the image ``repository:tag``. Raises Unavailable."""
+def import_debian(client: docker.DockerClient, image: str, package: str) -> None:
+    """Make *image*, a ``repository:tag``, with *package*. Raises Unavailable."""
+    repository, tag = image.split(":")
     if os.geteuid() != 0:
         raise Unavailable("only root can make an image from Debian's packages")
     # It takes half the time of debootstrap.
     if shutil.which("mmdebstrap") is None:
-        apt.install("mmdebstrap", "debian-archive-keyring", reason="An image with RabbitMQ")
+        apt.install("mmdebstrap", "debian-archive-keyring", reason=f"An image with {package}")
     folder = Path(tempfile.mkdtemp(prefix="baton-test-image-", dir="/var/tmp"))
     try:
-        archive = _bootstrap(folder)
+        archive = _bootstrap(folder, package)
         with archive.open("rb") as content:
             answer = client.api.import_image(src=content, repository=repository, tag=tag)
         if "error" in answer:
@@ -36,17 +36,17 @@ def import_debian(client: docker.DockerClient, repository: str, tag: str) -> Non
         _remove(folder)
 
 
-def _bootstrap(folder: Path) -> Path:
+def _bootstrap(folder: Path, package: str) -> Path:
     """An archive of the image's file system, in *folder*."""
     archive = folder / "root.tar"
-    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={PACKAGE}"]
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={package}"]
     command += [f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in UNUSED]
     command += [f"--aptopt={each}" for each in apt.downloads()]
     failures = []
     # Last, no mirror at all: mmdebstrap's own default.
     for mirror in [[each] for each in apt.mirrors()] + [[]]:
         notice(
-            f"Building an image with RabbitMQ from Debian {SUITE}'s packages. "
+            f"Building an image with {package} from Debian {SUITE}'s packages. "
             "It takes a minute, once."
         )
         try:

@@ -1,26 +1,14 @@
 """The image of the broker: RabbitMQ as the tests want it, on whichever base can be had here."""
 
-import hashlib
-import io
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import docker
-from docker.errors import APIError, BuildError, DockerException, ImageNotFound
-from docker.utils import parse_repository_tag
-from requests.exceptions import RequestException
 
-from brokers.debian import SUITE, import_debian
-from brokers.errors import Unavailable
-from brokers.lock import locked
-from brokers.notice import notice
+from brokers.debian import SUITE
+from brokers.recipe import Recipe, obtain
 
 OFFICIAL = "rabbitmq:4-management"
 REPOSITORY = "baton-test-rabbitmq"
-PULL_TIMEOUT = 20
-"""Seconds without any progress after which the registry is given up."""
-BUILD_TIMEOUT = 600
 
 SETTINGS = """\
 loopback_users = none
@@ -53,81 +41,13 @@ def broker_image(client: docker.DockerClient) -> str:
     version of RabbitMQ; then there is no way around a registry.
     """
     wanted = os.environ.get("BATON_TEST_RABBITMQ_IMAGE", "")
-    official = Recipe(wanted or OFFICIAL)
-    debian = Recipe(f"{REPOSITORY}-base:{SUITE}", DEBIAN_START)
-    with locked("image"):
-        for recipe in [official] if wanted else [official, debian]:
-            if _has(client, recipe.image):
-                return recipe.image
-        try:
-            _pull(client, official.base)
-            recipe = official
-        except Unavailable as error:
-            if wanted:
-                raise
-            notice(f"{official.base} cannot be pulled: {error}.")
-            if not _has(client, debian.base):
-                with _patience(client, BUILD_TIMEOUT):
-                    import_debian(client, *debian.base.split(":"))
-            recipe = debian
-        _build(client, recipe)
-        return recipe.image
+    recipes = [_recipe(wanted or OFFICIAL)]
+    if not wanted:
+        recipes.append(_recipe(f"{REPOSITORY}-base:{SUITE}", DEBIAN_START, "rabbitmq-server"))
+    return obtain(client, recipes, "image")
 
 
-class Recipe:
-    """How an image is made. Its tag is a hash of that, so that a change makes a new one."""
-
-    def __init__(self, base: str, start: str = "") -> None:
-        settings = SETTINGS.replace("\n", r"\n")
-        self.base = base
-        self.dockerfile = DOCKERFILE.format(base=base, settings=settings) + start
-        self.image = f"{REPOSITORY}:{hashlib.sha256(self.dockerfile.encode()).hexdigest()[:12]}"
-
-
-def _has(client: docker.DockerClient, image: str) -> bool:
-    try:
-        client.images.get(image)
-    except ImageNotFound:
-        return False
-    return True
-
-
-def _pull(client: docker.DockerClient, image: str) -> None:
-    if _has(client, image):
-        return
-    repository, tag = parse_repository_tag(image)
-    notice(f"Pulling the image {image}.")
-    try:
-        with _patience(client, PULL_TIMEOUT):
-            for event in client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
-                if "error" in event:
-                    raise Unavailable(event["error"])
-    except APIError as error:
-        if error.response is not None:
-            error.response.close()  # else its socket is left to the garbage collector
-        raise Unavailable(str(error.explanation or error)) from None
-    except (DockerException, RequestException) as error:
-        raise Unavailable(str(error)) from None
-
-
-def _build(client: docker.DockerClient, recipe: Recipe) -> None:
-    notice(f"Building the image {recipe.image} on {recipe.base}.")
-    dockerfile = io.BytesIO(recipe.dockerfile.encode())
-    try:
-        with _patience(client, BUILD_TIMEOUT):
-            client.images.build(fileobj=dockerfile, tag=recipe.image, rm=True, forcerm=True)
-    except BuildError as error:
-        said = "".join(str(line.get("stream", "")) for line in error.build_log)
-        raise Unavailable(f"the image could not be built: {error}\n{said}") from None
-    except APIError as error:
-        raise Unavailable(f"the image could not be built: {error}") from None
-
-
-@contextmanager
-def _patience(client: docker.DockerClient, seconds: int) -> Iterator[None]:
-    """Wait up to so many seconds for each piece of an answer."""
-    before, client.api.timeout = client.api.timeout, seconds
-    try:
-        yield
-    finally:
-        client.api.timeout = before
+def _recipe(base: str, start: str = "", package: str = "") -> Recipe:
+    settings = SETTINGS.replace("\n", r"\n")
+    dockerfile = DOCKERFILE.format(base=base, settings=settings) + start
+    return Recipe(REPOSITORY, base, dockerfile, package)
