@@ -14,7 +14,6 @@ from baton_ping_monitor.alerts.delivery import Delivery, Pauses
 if TYPE_CHECKING:
     from baton_ping_monitor.alerts.destinations import Destination
     from baton_ping_monitor.alerts.wording import Alert
-    from baton_ping_monitor.clock import Clock
     from baton_ping_monitor.fleet.view import Blindness, Incident
 
 logger = logging.getLogger(__name__)
@@ -46,7 +45,7 @@ class Alerter:
     def __init__(
         self,
         destinations: Sequence[Destination],
-        clock: Clock,
+        clock: Callable[[], float],
         *,
         dry_run: bool = False,
         pace: Pace | None = None,
