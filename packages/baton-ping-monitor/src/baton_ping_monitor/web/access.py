@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,7 +23,7 @@ from starlette.responses import RedirectResponse, Response
 from baton_ping_monitor.web import sessions as cookies
 from baton_ping_monitor.web.authentication import Authenticator, TooManyAttempts
 from baton_ping_monitor.web.links import path_for, path_of, prefix_of
-from baton_ping_monitor.web.refusals import is_for_programs, refuse
+from baton_ping_monitor.web.refusals import is_for_programs, no_database, refuse
 from baton_ping_monitor.web.sessions import SESSION, VISITOR, SessionKeeper, csrf_of
 from baton_ping_monitor.web.users import ANYBODY, User
 
@@ -79,10 +80,14 @@ class Access:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
+        request.state.user, request.state.csrf = None, ""
         try:
             asking = await self._who(request)
         except TooManyAttempts as error:
             await too_many(request, error)(scope, receive, send)
+            return
+        except SQLAlchemyError as error:
+            await no_database(request, error)(scope, receive, send)
             return
         request.state.user = asking.user
         request.state.csrf = csrf_of(asking.token) if asking.token else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -13,7 +14,7 @@ from baton_ping_monitor.web import api, health, login, pages, static
 from baton_ping_monitor.web.access import Access
 from baton_ping_monitor.web.authentication import Authenticator
 from baton_ping_monitor.web.metrics import Metrics
-from baton_ping_monitor.web.refusals import refuse
+from baton_ping_monitor.web.refusals import no_database, refuse
 from baton_ping_monitor.web.security import (
     HostCheck,
     Prefix,
@@ -64,7 +65,11 @@ def make_app(services: Services) -> Starlette:
             *pages.routes(),
         ],
         middleware=middleware,
-        exception_handlers={HTTPException: _refused, Exception: _failed},
+        exception_handlers={
+            HTTPException: _refused,
+            SQLAlchemyError: _without_database,
+            Exception: _failed,
+        },
     )
     app.router.redirect_slashes = False
     app.state.services = services
@@ -86,6 +91,11 @@ def _text(error: HTTPException) -> str:
         case 405:
             return "This cannot be done to this address."
     return error.detail
+
+
+async def _without_database(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SQLAlchemyError)  # noqa: S101
+    return no_database(request, error)
 
 
 async def _failed(request: Request, _: Any) -> Response:

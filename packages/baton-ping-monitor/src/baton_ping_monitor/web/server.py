@@ -28,6 +28,8 @@ _HEAD_DEADLINE: Final = 15.0
 """Seconds in which it has to be there."""
 _KEPT_ALIVE: Final = 30
 """Seconds that a connection may be idle between two requests."""
+_SLOWEST: Final = 60.0
+"""Seconds that it may take until something of an answer is taken."""
 _MOST_CONNECTIONS: Final = 1000
 _BUSY: Final = 512
 """Connections from which on requests are answered with 503."""
@@ -123,6 +125,7 @@ class _Protocol(H11Protocol):
         if len(self.connections) > _MOST_CONNECTIONS:
             transport.abort()
             return
+        _end_when_nothing_is_taken(transport.get_extra_info("socket"))
         self._await_request()
 
     def data_received(self, data: bytes) -> None:
@@ -152,6 +155,13 @@ class _Protocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _end_when_nothing_is_taken(connection: socket.socket | None) -> None:
+    """Have the system end a connection whose other end takes nothing of what is sent to it."""
+    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        option = socket.TCP_USER_TIMEOUT
+        connection.setsockopt(socket.IPPROTO_TCP, option, round(_SLOWEST * 1000))
 
 
 def _open(web: WebSettings) -> Sequence[socket.socket]:

@@ -20,13 +20,13 @@ PUBLIC = ["/login", "/healthz", "/readyz"]
 LogIn = Callable[..., Awaitable[httpx2.Response]]
 
 
-async def test_without_users_anybody_may_everything(browser: httpx2.AsyncClient, site: Site) -> None:
+async def test_without_users_anybody_may_everything(
+    browser: httpx2.AsyncClient, site: Site
+) -> None:
     await site.say()
     for path in (*PAGES[:-1], *DOCUMENTS, "/healthz"):
         assert (await browser.get(path)).status_code == 200, path
-    answer = await browser.post(
-        "/api/servers/web01.example.org/maintenance", json={"seconds": 60}
-    )
+    answer = await browser.post("/api/servers/web01.example.org/maintenance", json={"seconds": 60})
     assert answer.json()["state"] == "maintenance"
 
 
@@ -79,9 +79,7 @@ async def test_what_everybody_sees_tells_nothing_of_the_fleet(guarded: Site) -> 
 
 @pytest.mark.parametrize("user", ["alice", "victor"])
 async def test_a_password_opens_the_documents(guarded: Site, user: str) -> None:
-    from conftest import PASSWORDS  # noqa: PLC0415
-
-    async with guarded.client(auth=(user, PASSWORDS[user])) as program:
+    async with guarded.client(auth=(user, guarded.passwords[user])) as program:
         for path in DOCUMENTS:
             assert (await program.get(path)).status_code == 200
         assert (await program.get("/readyz")).json() == {"ready": True, "reason": ""}
@@ -212,9 +210,8 @@ async def test_a_form_without_the_token_does_nothing(site: Site, given: str | No
     assert site.services.fleet.view().servers[0].state == "up"
 
 
-async def test_the_token_of_another_browser_is_none(
-    site: Site, csrf: Callable[[str], str]
-) -> None:
+async def test_the_token_of_another_browser_is_none(site: Site, csrf: Callable[[str], str]) -> None:
+    await site.say()
     async with site.client() as one, site.client() as another:
         token = csrf((await one.get("/")).text)
         await another.get("/")
@@ -223,10 +220,9 @@ async def test_the_token_of_another_browser_is_none(
         assert (await one.post("/servers", data=form)).status_code != 403
 
 
-async def test_a_form_survives_a_restart(
-    make_site: MakeSite, csrf: Callable[[str], str]
-) -> None:
+async def test_a_form_survives_a_restart(make_site: MakeSite, csrf: Callable[[str], str]) -> None:
     before, after = make_site(), make_site()
+    await before.say()
     await after.say()
     async with before.client() as browser, after.client(cookies=browser.cookies) as later:
         token = csrf((await browser.get("/")).text)
@@ -301,8 +297,13 @@ async def test_a_database_that_fails_is_said(
 ) -> None:
     async with guarded.client() as browser:
         await log_in(browser)
-        guarded.store._database._engine.dispose()  # type: ignore[attr-defined]
-    assert caplog.records == []
+        guarded.spoil_database()
+        answer = await browser.get("/")
+    assert answer.status_code == 503
+    # Who it is cannot be known: they are not told more than that.
+    assert "The database does not answer. The log" in answer.text
+    assert "The database does not answer: file is not a database" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 async def test_more_answers_have_the_headers(site: Site) -> None:
