@@ -306,6 +306,7 @@ class Site:
     token: str
     passwords: Mapping[str, str] = field(default_factory=lambda: PASSWORDS)
     said: int = 0
+    pings: int = 0
 
     def client(
         self, *, base: str = "http://localhost:8470", host: str = "127.0.0.1", **options: Any
@@ -328,13 +329,31 @@ class Site:
             "summary": f"{kind} of {fqdn}",
             "body": json.dumps(body),
             "message_id": f"output-{self.said}",
+            "correlation_id": "command",
             "instance": f"instance of {fqdn}",
         }
         seen = self.state.observe(Observation(**(given | more)))
+        self.keep(seen)
+
+    def let_pings_pass(self, number: int = 5) -> None:
+        """Pings go out, ten seconds apart, and nobody answers."""
+        for _ in range(number):
+            self.pings += 1
+            self.state.ping_sent({"*": f"unanswered-{self.pings}"}, self.time())
+            for _ in range(10):
+                self.time.now += 1
+                self.state.alive(self.time())
+                self.state.tick(self.time())
+        self.keep()
+
+    def keep(self, *seen: Observation) -> None:
+        """What has changed is kept, and whoever waits is told."""
         changes = self.state.take_changes()
         self.store.write(
-            Batch((seen,), servers=tuple(changes.servers), transitions=tuple(changes.transitions))
+            Batch(seen, tuple(changes.missed), tuple(changes.servers), tuple(changes.transitions))
         )
+        for incident in changes.incidents:
+            self.store.write_incident(incident)
         self.services.updates.notify()
 
     def spoil_database(self) -> None:

@@ -47,8 +47,9 @@ class WebServer:
 
     def __init__(self, app: Starlette, web: WebSettings) -> None:
         self._app = app
-        self._web = web
         self._sockets = _open(web)
+        self.url = _url(web, self._sockets)
+        """Where a browser finds it."""
         self._task: asyncio.Task[None] | None = None
         self._server = _Server(
             uvicorn.Config(
@@ -68,13 +69,6 @@ class WebServer:
                 h11_max_incomplete_event_size=_LONGEST_HEAD,
             )
         )
-
-    @property
-    def url(self) -> str:
-        """Where a browser finds it."""
-        host, port = self._sockets[0].getsockname()[:2]
-        name = self._web.host if len(self._sockets) > 1 and self._web.host else host
-        return f"http://{f'[{name}]' if ':' in name else name}:{port}{self._web.prefix}/"
 
     async def start(self) -> None:
         """Begin to answer."""
@@ -162,6 +156,12 @@ def _end_when_nothing_is_taken(connection: socket.socket | None) -> None:
     if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
         option = socket.TCP_USER_TIMEOUT
         connection.setsockopt(socket.IPPROTO_TCP, option, round(_SLOWEST * 1000))
+
+
+def _url(web: WebSettings, sockets: Sequence[socket.socket]) -> str:
+    host, port = sockets[0].getsockname()[:2]
+    name = web.host if len(sockets) > 1 and web.host else host
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}{web.prefix}/"
 
 
 def _open(web: WebSettings) -> Sequence[socket.socket]:

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
@@ -39,6 +40,8 @@ class _Files(StaticFiles):
         self._version = version
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        if "\0" in path:  # no file has that in its name
+            raise HTTPException(404)
         response = await super().get_response(path, scope)
         is_this = scope.get("path_params", {}).get("version") == self._version
         response.headers["Cache-Control"] = (

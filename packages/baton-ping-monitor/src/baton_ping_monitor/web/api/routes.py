@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from baton_ping_monitor.web.api import actions, description, fleet, outputs, runs
 
@@ -18,29 +18,32 @@ def routes() -> list[BaseRoute]:
         Mount(
             "/api",
             name="api",
-            routes=[
-                Route("/openapi.json", description.show, name="openapi"),
-                Route("/fleet", fleet.summary, name="fleet"),
-                Route("/servers", fleet.servers, name="servers"),
-                Route("/servers/{fqdn}", fleet.server, name="server"),
-                Route(
-                    "/servers/{fqdn}/maintenance",
-                    actions.maintenance,
-                    methods=["POST", "DELETE"],
-                    name="maintenance",
-                ),
-                Route(
-                    "/servers/{fqdn}/retirement",
-                    actions.retirement,
-                    methods=["POST", "DELETE"],
-                    name="retirement",
-                ),
-                Route("/incidents", fleet.incidents, name="incidents"),
-                Route("/runs", runs.kept, name="runs"),
-                Route("/runs", runs.begin, methods=["POST"]),
-                Route("/runs/{run_id}", runs.one, name="run"),
-                Route("/replies/{message_id}", outputs.replies, name="replies"),
-                Route("/events", outputs.events, name="events"),
-            ],
+            app=Router(
+                redirect_slashes=False,
+                routes=[
+                    Route("/openapi.json", description.show, name="openapi"),
+                    Route("/fleet", fleet.summary, name="fleet"),
+                    Route("/servers", fleet.servers, name="servers"),
+                    Route("/servers/{fqdn}", fleet.server, name="server"),
+                    Route(
+                        "/servers/{fqdn}/maintenance",
+                        actions.maintenance,
+                        methods=["POST", "DELETE"],
+                        name="maintenance",
+                    ),
+                    Route(
+                        "/servers/{fqdn}/retirement",
+                        actions.retirement,
+                        methods=["POST", "DELETE"],
+                        name="retirement",
+                    ),
+                    Route("/incidents", fleet.incidents, name="incidents"),
+                    Route("/runs", runs.kept, name="runs"),
+                    Route("/runs", runs.begin, methods=["POST"]),
+                    Route("/runs/{run_id}", runs.one, name="run"),
+                    Route("/replies/{message_id}", outputs.replies, name="replies"),
+                    Route("/events", outputs.events, name="events"),
+                ],
+            ),
         )
     ]
