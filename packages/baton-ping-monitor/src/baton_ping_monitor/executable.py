@@ -108,9 +108,8 @@ def _plain(options: Options) -> int:
     )
 
 
-def _table(options: Options) -> int:
-    from baton.lifecycle import run_until_signalled  # noqa: PLC0415
-    from baton.monitor import default_instance  # noqa: PLC0415
+def _table(options: Options, configuration: Configuration) -> int:
+    from baton_ping_monitor.settings import PingSettings  # noqa: PLC0415
     from baton_ping_monitor.terminal.display import make_display  # noqa: PLC0415
     from baton_ping_monitor.watch import Watch  # noqa: PLC0415
 
@@ -121,9 +120,8 @@ def _table(options: Options) -> int:
     watch = Watch(
         configuration,
         display,
-        instance=settings.instance or default_instance(),
-        targets=settings.ping.targets,
-        ping_every=settings.ping.every,
+        PingSettings(options.ping_every, options.target or (EVERYONE,)),
+        options.instance or default_instance(),
     )
     return run_until_signalled(watch.start, watch.stop, configuration.grace, watch.run)
 

@@ -43,7 +43,7 @@ class Intake:
         recorder: Recording,
         updates: Updates,
         clock: Clock,
-        on_incidents: Callable[[Sequence[Incident]], Awaitable[None]],
+        on_incidents: Callable[[Sequence[Incident]], object],
     ) -> None:
         self._state = state
         self._recorder = recorder
@@ -94,7 +94,7 @@ class Intake:
         """Return when all changes that there are are committed."""
         changes = self._state.take_changes()
         if changes.incidents:
-            await self._on_incidents(changes.incidents)
+            self._on_incidents(changes.incidents)
         if changes.servers or changes.transitions or changes.missed:
             await self._recorder.record(
                 Batch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from baton.errors import BatonError
@@ -44,7 +44,7 @@ class PingRuns:
         self,
         configuration: Configuration,
         state: FleetState,
-        keep: Callable[[RunRecord], Awaitable[None]],
+        keep: Callable[[RunRecord], object],
         clock: Clock,
         most: int = MOST,
     ) -> None:
@@ -100,7 +100,7 @@ class PingRuns:
                 run.trouble = "The monitor was stopped meanwhile"
             run.end()
             if run.collection.message_id is not None:
-                await self._keep(run.record())
+                self._keep(run.record())
         except Exception:
             logger.exception("A ping could not be carried out or kept")
             run.trouble = run.trouble or "It failed: the log says why"

@@ -1,0 +1,78 @@
+"""Brings into the store what nobody waits for: incidents, runs, and that people were told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from baton.backoff import Backoff
+from baton_ping_monitor.store.database import reason
+
+logger = logging.getLogger(__name__)
+
+_MOST: Final = 20_000
+"""What may wait; beyond that, the oldest is given up."""
+_LONGEST: Final = 5.0
+"""Seconds between two tries at most."""
+
+
+class Keeper:
+    """Does what it is given one after the other, in a thread, and again while the database fails.
+
+    Everything else happens on the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], object]] = deque(maxlen=_MOST)
+        self._news = asyncio.Event()
+        self._is_closing = False
+
+    def put(self, write: Callable[[], object]) -> None:
+        """Have *write* called soon, in a thread."""
+        self._waiting.append(write)
+        self._news.set()
+
+    def close(self) -> None:
+        """Do what waits, once, and end."""
+        self._is_closing = True
+        self._news.set()
+
+    async def run(self) -> int:
+        """Go on until :meth:`close`; returns how much was given up."""
+        backoff = Backoff(_LONGEST)
+        given_up = 0
+        while self._waiting or not self._is_closing:
+            self._news.clear()
+            if not self._waiting:
+                await self._news.wait()
+                continue
+            write = self._waiting[0]
+            try:
+                await asyncio.to_thread(write)
+            except SQLAlchemyError as error:
+                logger.warning("Something could not be kept: %s", reason(error))
+                if self._is_closing:
+                    given_up, self._waiting = len(self._waiting), deque()
+                    break
+                await self._pause(backoff.next())
+                continue
+            backoff.reset()
+            if self._waiting and self._waiting[0] is write:
+                self._waiting.popleft()
+        return given_up
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until this is closed."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not self._is_closing:
+            self._news.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._news.wait()
+            except TimeoutError:
+                return
