@@ -106,6 +106,16 @@ async def test_after_a_restart_only_what_changed_is_told(make: Make, receiver: R
     assert len(receiver.messages) == 1
 
 
+async def test_what_nobody_was_told_of_is_told_after_a_restart(
+    make: Make, receiver: Receiver
+) -> None:
+    alerter = make(NEVER)
+    alerter.restore([incident(1), incident(2)], told={"1"})
+    await alerter.stop(5)
+    assert await titles(receiver, 1) == ["web02.example.org is missing"]
+    assert len(receiver.messages) == 1
+
+
 async def test_while_the_monitor_is_blind_it_tells_of_nothing_else(
     make: Make, receiver: Receiver
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -75,9 +75,16 @@ class Alerter:
         """Whether alerts are only logged."""
         return self._is_dry
 
-    def restore(self, incidents: Iterable[Incident]) -> None:
-        """Those that were open when the monitor ended: they were told of, and their end will be."""
-        self._known.update((each.id, None) for each in incidents if each.ended is None)
+    def restore(self, incidents: Iterable[Incident], told: Container[str] | None = None) -> None:
+        """Those that were open when the monitor ended. Of those whose ids are in *told*, by default
+        all, only the end will be told of; the process ended before it told of the others."""
+        for each in incidents:
+            if each.ended is not None:
+                continue
+            if told is None or each.id in told:
+                self._known[each.id] = None
+            else:
+                self.changed([each])
 
     def changed(self, incidents: Iterable[Incident]) -> None:
         """Incidents began, grew or ended. An end of which no beginning was seen is that of one from
