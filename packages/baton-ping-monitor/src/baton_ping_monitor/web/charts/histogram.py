@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from baton_ping_monitor.web.words import latency
@@ -35,7 +36,7 @@ def histogram(times: Sequence[float]) -> list[Column]:
         return []
     bounds = _bounds(ordered[0], ordered[-1])
     places = [0, *(bisect_left(ordered, math.nextafter(bound, math.inf)) for bound in bounds)]
-    counts = [after - before for before, after in zip(places, places[1:], strict=False)]
+    counts = [after - before for before, after in pairwise(places)]
     most = max(counts)
     width = 1 / len(counts)
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from baton_ping_monitor.web.charts.scale import Scale, Tick, ceiling, time_ticks
@@ -61,7 +62,7 @@ def latency_chart(points: Sequence[Point], start: float, end: float) -> LatencyC
 
 def _runs(points: Sequence[Point], width: float) -> Iterator[list[Point]]:
     """Points that follow on each other without a gap."""
-    distances = sorted(b.at - a.at for a, b in zip(points, points[1:], strict=False))
+    distances = sorted(b.at - a.at for a, b in pairwise(points))
     usual = distances[len(distances) // 2] if distances else 0.0
     gap = max(usual * _GAP, width * _LEAST_GAP)
     run: list[Point] = []

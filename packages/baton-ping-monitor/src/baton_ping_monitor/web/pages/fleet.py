@@ -31,7 +31,7 @@ MOST_ENVIRONMENTS = 24
 
 
 async def fleet_page(request: Request) -> Response:
-    """``GET /``: counts, incidents, environments, and the list of servers that the query asks for."""
+    """``GET /``: counts, incidents, environments, and the servers that the query asks for."""
     services: Services = request.app.state.services
     view = services.fleet.view()
     query = Query.parse(request.query_params.multi_items())
