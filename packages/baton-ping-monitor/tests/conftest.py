@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,12 +28,12 @@ from baton.message import Envelope
 from baton_ping_monitor.alerts.alerter import Alerter
 from baton_ping_monitor.clock import Clock
 from baton_ping_monitor.collector.pings import PingRuns
+from baton_ping_monitor.fleet.live import LiveFleet
 from baton_ping_monitor.fleet.state import FleetState
-from baton_ping_monitor.fleet.view import FleetView, ServerView
 from baton_ping_monitor.observation import Observation
 from baton_ping_monitor.services import Services
 from baton_ping_monitor.settings import Retention, Settings, WebSettings
-from baton_ping_monitor.store.records import Batch, RunRecord
+from baton_ping_monitor.store.records import Batch
 from baton_ping_monitor.store.store import Store
 from baton_ping_monitor.updates import Updates
 from baton_ping_monitor.web.app import make_app
@@ -265,26 +265,6 @@ class Time(Clock):
 
 
 @dataclass
-class Fleet:
-    """The state of the fleet, by that clock."""
-
-    state: FleetState
-    clock: Time
-
-    def view(self) -> FleetView:
-        return self.state.view(self.clock())
-
-    def server(self, fqdn: str) -> ServerView | None:
-        return self.state.server(fqdn, self.clock())
-
-    def maintain(self, fqdns: Sequence[str], until: float | None, by: str) -> int:
-        return self.state.maintain(fqdns, until, by, self.clock())
-
-    def retire(self, fqdns: Sequence[str], by: str, *, retired: bool = True) -> int:
-        return self.state.retire(fqdns, by, self.clock(), retired=retired)
-
-
-@dataclass
 class Health:
     """How the monitor itself is."""
 
@@ -386,15 +366,11 @@ async def make_site(tmp_path: Path, token: tuple[str, str]) -> AsyncIterator[Mak
             stack.callback(store.close)
             state = state or FleetState(pings_by_itself=True)
             configuration = Configuration(rabbit_url=f"memory://{tmp_path.name}-{folder.name}")
-
-            async def keep(run: RunRecord) -> None:
-                store.write_run(run)
-
-            pings = PingRuns(configuration, state, keep, time)
+            pings = PingRuns(configuration, state, store.write_run, time)
             stack.push_async_callback(pings.stop)
             services = Services(
                 settings=settings,
-                fleet=Fleet(state, time),
+                fleet=LiveFleet(state, time, lambda: None),
                 history=store,
                 pings=pings,
                 alerts=Alerter([], time),

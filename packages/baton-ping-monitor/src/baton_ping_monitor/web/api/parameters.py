@@ -82,7 +82,7 @@ def seconds(fields: Mapping[str, Any], name: str, default: float | None, most: f
     found = fields.get(name, default)
     is_number = isinstance(found, int | float) and not isinstance(found, bool)
     if not is_number or not 0 < found <= most or not math.isfinite(found):
-        wrong(f"{name} must be a number of seconds, more than 0 and at most {most:g}.")
+        wrong(f"{name} must be a number of seconds, more than 0 and at most {most:.0f}.")
     return float(found)
 
 
