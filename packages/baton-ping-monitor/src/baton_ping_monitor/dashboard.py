@@ -217,11 +217,12 @@ class Dashboard(Watched):
                 store.recent([each.fqdn for each in servers]),
                 store.incidents(_RESTORED),
                 store.transitions(None, now - DAY, _RESTORED),
+                {alert.incident for alert in store.alerts(_RESTORED)},
             )
 
-        servers, latencies, incidents, transitions = await asyncio.to_thread(read)
+        servers, latencies, incidents, transitions, told = await asyncio.to_thread(read)
         self._fleet.restore(servers, latencies, incidents, transitions)
-        alerter.restore(incidents)
+        alerter.restore(incidents, told)
 
     async def _listen(self, intake: Intake) -> None:
         """Begin to hear each extension; the one that is pinged tells how the fleet is."""

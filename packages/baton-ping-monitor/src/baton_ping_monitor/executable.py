@@ -131,6 +131,7 @@ def _configure(options: Options) -> tuple[Configuration, Settings]:
     from baton_ping_monitor.reading import read_settings  # noqa: PLC0415
 
     setup_logging(options.log_level or "info", style=options.log_format)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells each step
     configuration = load_configuration(PROGRAM, options.config, options.url, **options.keys)
     return configuration, read_settings(configuration)
 
