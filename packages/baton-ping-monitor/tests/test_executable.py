@@ -6,8 +6,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,81 @@ def test_the_help_imports_nothing_heavy() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert ran.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, str]:
+    """A dashboard of nobody, on any port."""
+    return {
+        "BATON_RABBIT_URL": "memory://x",
+        "BATON_DATABASE": f"sqlite:///{tmp_path}/monitor.db",
+        "BATON_DASHBOARD_PORT": "0",
+        "BATON_PID_FILE": str(tmp_path / "x.pid"),
+    }
+
+
+def test_the_dashboard_prints_its_address(start: Start, settings: dict[str, str]) -> None:
+    monitor = start("--prefix", "/baton", **settings)
+    url = monitor.expect(r"Dashboard: (http://127\.0\.0\.1:\d+/baton/)\n")[1]
+    with urllib.request.urlopen(url, timeout=10) as page:
+        assert page.status == 200
+    monitor.signal(signal.SIGTERM)
+    assert monitor.end() == 0
+    assert "Traceback" not in monitor.output
+
+
+def test_the_dashboard_runs_in_the_background(
+    start: Start, settings: dict[str, str], tmp_path: Path
+) -> None:
+    settings["BATON_LOG_FILE"] = str(tmp_path / "x.log")
+    started = start("-d", **settings)
+    assert started.end() == 0, started.output
+    status = start("--status", "--json", **settings)
+    assert status.end() in (0, 1)  # it may still be connecting
+    assert json.loads(status.output[status.output.index("{") :])["running"] is True
+    stop = start("--stop", **settings)
+    assert stop.end() == 0
+    assert "The dashboard is at http://127.0.0.1:" in (tmp_path / "x.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--host", "0.0.0.0"], "--users-file (DASHBOARD_USERS_FILE), or keep to this machine"),
+        (["--users-file", "/nowhere"], "The users file /nowhere: No such file or directory"),
+        (["--inventory", "/nowhere"], "The inventory /nowhere cannot be read: No such file"),
+        (["--alert", "frob://hunter2"], "number 1 of 1 (frob://…) is no URL that Apprise takes"),
+        (["--database", "mysql://x:hunter2@h/d"], "mysql"),
+        (["--target", "production"], "but PING_EVERY (--ping-every) is not set"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_starts(
+    options: list[str], says: str, start: Start, settings: dict[str, str]
+) -> None:
+    monitor = start(*options, **settings)
+    assert monitor.end() == 2
+    (line,) = (each for each in monitor.output.splitlines() if "baton-ping-monitor: " in each)
+    assert says in line
+    assert "Traceback" not in monitor.output
+    assert "hunter2" not in monitor.output
+    assert "is ready" not in monitor.output
+    assert "Dashboard: " not in monitor.output
+
+
+def test_a_port_that_is_taken(start: Start, settings: dict[str, str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monitor = start("--port", str(port), **settings)
+        assert monitor.end() == 2
+    assert f"cannot answer on port {port} of 127.0.0.1: Address already in use" in monitor.output
+
+
+def test_a_demo_for_others_needs_a_login(start: Start) -> None:
+    demo = start("--demo", "--host", "0.0.0.0")
+    assert demo.end() == 2
+    assert "Say who may log in with --users-file" in demo.output
 
 
 def test_plain_logs_every_output(start: Start) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from baton.configuration import Configuration
-    from baton_ping_monitor.settings import Settings
+    from baton_ping_monitor.settings import Settings, WebSettings
     from baton_ping_monitor.terminal.display import Display
 
 
@@ -57,16 +57,25 @@ def _run(options: Options) -> int:
 def _dashboard(options: Options) -> int:
     configuration, settings = _configure(options)
     control(PROGRAM, options.process, configuration)
+    _check_access(settings.web)
+    _log_to_the_file(options, configuration)
 
     from baton_ping_monitor.dashboard import Dashboard  # noqa: PLC0415
-    from baton_ping_monitor.web.security import check_exposure  # noqa: PLC0415
 
-    check_exposure(settings.web)
-    _log_to_the_file(options, configuration)
     dashboard = Dashboard(configuration, settings, announce=_announce)
     return run_process(
         PROGRAM, options.process, configuration, lambda: [dashboard], failed=dashboard.failed
     )
+
+
+def _check_access(web: WebSettings) -> None:
+    """Raise ConfigurationError, before anything starts, if anybody or nobody could log in."""
+    from baton_ping_monitor.web.security import check_exposure  # noqa: PLC0415
+    from baton_ping_monitor.web.users import read_users  # noqa: PLC0415
+
+    check_exposure(web)
+    if web.users_file is not None:
+        read_users(web.users_file)
 
 
 def _announce(url: str) -> None:
@@ -84,6 +93,13 @@ def _print_line(options: Options) -> int:
 
 
 def _demo(options: Options) -> int:
+    from baton.configuration import Configuration  # noqa: PLC0415
+    from baton_ping_monitor.reading import read_settings  # noqa: PLC0415
+
+    keys = {key: value for key, value in options.keys.items() if value is not None}
+    web = read_settings(Configuration(**keys)).web
+    _check_access(web)
+
     from baton.lifecycle import run_until_signalled  # noqa: PLC0415
     from baton_ping_monitor.demo import Demo  # noqa: PLC0415
     from baton_ping_monitor.terminal.display import make_display  # noqa: PLC0415
