@@ -223,7 +223,8 @@ class TestCommands:
         with (
             process("--url", users["server"].url, **SERVER) as service,
             process(
-                "--ping-every", "0.2", "--url", users["pinger"].url, program="baton-ping-monitor"
+                *("--table", "--ping-every", "0.2", "--url", users["pinger"].url),
+                program="baton-ping-monitor",
             ) as monitor,
         ):
             service.wait_for("is ready")
@@ -233,7 +234,8 @@ class TestCommands:
         with (
             process("--url", users["server"].url, **SERVER) as service,
             process(
-                "--ping-every", "0.2", "--url", users["monitor"].url, program="baton-ping-monitor"
+                *("--table", "--ping-every", "0.2", "--url", users["monitor"].url),
+                program="baton-ping-monitor",
             ) as monitor,
         ):
             service.wait_for("is ready")

@@ -36,10 +36,15 @@ from baton.message import (
     WHERE_HEADER,
 )
 from baton_ping_monitor.executable import main as monitor_command
+from baton_ping_monitor.fleet.view import FleetView, State
+from baton_ping_monitor.keys import DashboardKeys
+from baton_ping_monitor.reading import read_settings
+from baton_ping_monitor.web.metrics import Moment, series
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("packages/*/*.md"))]
+DASHBOARD_PAGE = DOCS / "dashboard.md"
 EXTENSION_PAGE = DOCS / "writing-an-extension.md"
 TESTING_PAGE = DOCS / "testing-an-extension.md"
 TEXT = "\n".join(page.read_text() for page in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))])
@@ -87,12 +92,12 @@ def shown(default: object) -> str:
             return f"`{str(default).lower()}`"
         case SecretStr():
             return f"`{default.get_secret_value()}`"
-        case ():
+        case () | "":
             return "empty"
         case tuple():
             return f"`{','.join(map(str, default))}`"
         case float():
-            return f"`{default:g}`"
+            return f"`{default:.10g}`"
         case _:
             return f"`{default}`"
 
@@ -199,6 +204,49 @@ def test_a_setting_is_documented_with_its_default(key: str) -> None:
     default = shown(field.get_default(call_default_factory=True) if field else None)
     row = f"| `{key.upper()}` | `{ENV_PREFIX}{key.upper()}` | {default} |"
     assert row in (DOCS / "configuration.md").read_text()
+
+
+@pytest.mark.parametrize("key", DashboardKeys.model_fields)
+def test_a_setting_of_the_dashboard_is_documented_with_its_default(key: str) -> None:
+    default = shown(DashboardKeys.model_fields[key].get_default())
+    row = f"| `{key.upper()}` | `{ENV_PREFIX}{key.upper()}` | {default} |"
+    assert row in (DOCS / "configuration.md").read_text()
+    assert f"`{key.upper()}`" in DASHBOARD_PAGE.read_text()
+
+
+def test_the_configuration_of_the_page_on_the_dashboard_is_one(tmp_path: Path) -> None:
+    (block,) = (code for code in blocks(DASHBOARD_PAGE, "yaml") if "baton-ping-monitor.cfg" in code)
+    alerts = tmp_path / "alerts"
+    alerts.write_text("json://127.0.0.1\n")
+    file = tmp_path / "monitor.cfg"
+    file.write_text(block.replace("/etc/baton-ping-monitor/alerts", str(alerts)))
+    configuration = Configuration.load(file)
+    assert set(configuration.model_extra or {}) <= set(DashboardKeys.model_fields)
+    settings = read_settings(configuration)
+    assert settings.retention.outputs == 2 * 86_400
+    assert settings.ping.every == 10
+    assert settings.web.prefix == "/baton"
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_state_is_documented(state: State) -> None:
+    assert re.search(rf"^\| `{state}` \| .+ \|$", DASHBOARD_PAGE.read_text(), re.MULTILINE)
+
+
+def test_every_path_of_the_api_is_documented() -> None:
+    page = DASHBOARD_PAGE.read_text()
+    document = ROOT / "packages/baton-ping-monitor/src/baton_ping_monitor/web/api/openapi.yaml"
+    paths = re.findall(r"^  (/\S+):$", document.read_text(), re.MULTILINE)
+    assert len(paths) > 10
+    assert [path for path in paths if not re.search(rf"[` ]{re.escape(path)}`", page)] == []
+
+
+def test_every_series_is_documented() -> None:
+    fleet = FleetView(0.0, last_output=0.0)
+    page = DASHBOARD_PAGE.read_text()
+    for family in series(Moment(fleet, is_ready=True, store_trouble=False, streams=0)):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        assert f"`{name}`" in page
 
 
 @pytest.mark.parametrize("name", baton.__all__)
