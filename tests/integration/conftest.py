@@ -13,10 +13,15 @@ import trustme
 
 from brokers import Broker, Identity, NoBroker, Vhost, fresh_vhost, preparing, run_broker
 from brokers.provide import AMQP_URL
+from databases import NoDatabase, Server, fresh_database, run_postgresql
+from databases.provide import POSTGRESQL_URL
 from integration.authority import identity
 from order import in_order
 
+pytest.register_assert_rewrite("databases.contract")
+
 BROKER = pytest.StashKey[Broker | NoBroker]()
+POSTGRESQL = pytest.StashKey[Server | NoDatabase]()
 TLS_BROKER = pytest.StashKey[Broker | NoBroker]()
 AUTHORITY = pytest.StashKey[trustme.CA]()
 PREPARED = pytest.StashKey[bool]()
@@ -35,7 +40,18 @@ def _needs_container(item: pytest.Item) -> bool:
     return _needs_tls(item) or (_is_ours(item) and not os.environ.get(AMQP_URL))
 
 
-PREPARATIONS: dict[str, Callable[[pytest.Item], bool]] = {"brokers.prepare": _needs_container}
+def _needs_postgresql(item: pytest.Item) -> bool:
+    return "postgresql_server" in getattr(item, "fixturenames", ())
+
+
+def _prepares_postgresql(item: pytest.Item) -> bool:
+    return _needs_postgresql(item) and not os.environ.get(POSTGRESQL_URL)
+
+
+PREPARATIONS: dict[str, Callable[[pytest.Item], bool]] = {
+    "brokers.prepare": _needs_container,
+    "databases.prepare": _prepares_postgresql,
+}
 """The modules that :func:`brokers.preparing` runs, and which tests need what each makes."""
 
 
@@ -54,8 +70,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Prepare with the first test of all, and start the broker before the first that needs it:
-    outside of a test's timeout and its captured output."""
+    """Prepare with the first test of all, and start the broker before the first that needs it, and
+    PostgreSQL likewise: outside of a test's timeout and its captured output."""
     config = item.config
     if PREPARED not in config.stash:
         config.stash[PREPARED] = True
@@ -67,6 +83,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     if _needs_tls(item) and TLS_BROKER not in config.stash:
         config.stash[AUTHORITY] = trustme.CA()
         config.stash[TLS_BROKER] = _start(config, identity(config.stash[AUTHORITY]))
+    if _needs_postgresql(item) and POSTGRESQL not in config.stash:
+        config.stash[POSTGRESQL] = _start_postgresql(config)
     return (yield)
 
 
@@ -95,6 +113,22 @@ def vhost(rabbitmq: Broker, request: pytest.FixtureRequest) -> Iterator[Vhost]:
         yield vhost
 
 
+@pytest.fixture(scope="session")
+def postgresql_server(pytestconfig: pytest.Config) -> Server:
+    """A PostgreSQL. A test that stops it need not mend it: ``postgresql`` does."""
+    server = pytestconfig.stash[POSTGRESQL]
+    if isinstance(server, NoDatabase):
+        pytest.fail(str(server), pytrace=False)
+    return server
+
+
+@pytest.fixture
+def postgresql(postgresql_server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database that no other test uses."""
+    with fresh_database(postgresql_server, request.node.name) as url:
+        yield url
+
+
 def _is_first(config: pytest.Config) -> bool:
     """Whether this is the process that prepares, of those that pytest-xdist runs tests in."""
     worker = getattr(config, "workerinput", None)
@@ -105,6 +139,13 @@ def _start(config: pytest.Config, tls: Identity | None = None) -> Broker | NoBro
     try:
         return _cleanup(config).enter_context(run_broker(tls))
     except NoBroker as error:
+        return error
+
+
+def _start_postgresql(config: pytest.Config) -> Server | NoDatabase:
+    try:
+        return _cleanup(config).enter_context(run_postgresql())
+    except NoDatabase as error:
         return error
 
 

@@ -39,7 +39,9 @@ from baton_ping_monitor.updates import Updates
 from baton_ping_monitor.web.app import make_app
 from baton_ping_monitor.web.passwords import hash_password, new_token
 
-PATIENCE = 40.0
+pytest.register_assert_rewrite("databases.contract")
+
+PATIENCE = 15.0
 RUN = "from baton_ping_monitor.executable import main; main()"
 
 

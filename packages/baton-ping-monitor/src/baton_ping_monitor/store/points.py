@@ -28,7 +28,7 @@ def points(connection: Connection, fqdn: str, span: Span, now: float) -> Sequenc
     """The history of a server, the oldest point first."""
     server_id = connection.scalar(select(servers.c.id).where(servers.c.fqdn == fqdn))
     if server_id is None:
-        return ()
+        return []
     if span is Span.HOUR:
         return _samples(connection, server_id, now - HOUR)
     table, length, width = SPANS[span]

@@ -126,7 +126,7 @@ def events(connection: Connection, which: EventFilter, limit: int) -> Sequence[E
             .limit(limit)
         ).all()
         if not found:
-            return ()
+            return []
         window.append(outputs.c.content_id.in_([row.id for row in found]))
         if len(found) == limit:
             last = found[-1].nearest

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 2_000
 """Rows that are deleted in one transaction."""
-_SERVERS: Final = 20
+SERVERS: Final = 20
 """Servers whose roll-ups are deleted in one transaction."""
 _AHEAD: Final = 3_600.0
 """Seconds: what is from so far in the future was written while the clock was wrong."""
@@ -107,7 +107,7 @@ class Pruning:
         """Server after server: a server's rows lie together, in the order of time."""
         after = self._after.get(table.name, 0)
         query = select(servers.c.id).where(servers.c.id > after).order_by(servers.c.id)
-        ids = connection.scalars(query.limit(_SERVERS)).all()
+        ids = connection.scalars(query.limit(SERVERS)).all()
         if not ids:
             return False
         old = table.c.at < self._now - age

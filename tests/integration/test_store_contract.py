@@ -1,0 +1,28 @@
+"""The store in PostgreSQL does what a store does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from baton_ping_monitor.store.store import Store
+from databases.contract.events import *  # noqa: F403
+from databases.contract.history import *  # noqa: F403
+from databases.contract.outputs import *  # noqa: F403
+from databases.contract.people import *  # noqa: F403
+from databases.contract.retention import *  # noqa: F403
+from databases.contract.servers import *  # noqa: F403
+from databases.stores import Stores
+
+
+@pytest.fixture
+def stores(postgresql: str) -> Iterator[Stores]:
+    with ExitStack() as stack:
+        yield Stores(postgresql, stack)
+
+
+@pytest.fixture
+def store(stores: Stores) -> Store:
+    return stores.open()
