@@ -71,7 +71,8 @@ class Page:
     def text(self) -> str:
         """What is to be read in it, with single spaces."""
         _, _, main = self.html.partition("<body")
-        return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", f"<body{main}")).split())
+        words = html.unescape(re.sub(r"<[^>]*>", " ", f"<body{main}")).split()
+        return re.sub(r" ([.,:])(?= |$)", r"\1", " ".join(words))
 
     def names(self) -> list[str]:
         """The servers of a list, in order."""
@@ -100,6 +101,12 @@ class Dashboard:
         self.store.write(Batch((seen,)))
         return seen
 
+    def crowd(self, number: int) -> None:
+        """So many servers say something; it is known only."""
+        for each in range(number):
+            fqdn = f"web{each:03}.example.org"
+            self.state.observe(Observation(self.clock(), "baton-ping", "pong", fqdn, "production"))
+
     def ping(self, message_id: str = "ping", target: str = "*") -> None:
         self.state.ping_sent({target: message_id}, self.clock())
 
@@ -107,13 +114,14 @@ class Dashboard:
         """Time passes: a tick a second. What changed is kept."""
         for _ in range(int(seconds)):
             self.clock.now += 1
+            self.state.alive(self.clock())
             self.state.tick(self.clock())
         changes = self.state.take_changes()
         self.store.write(Batch((), changes.missed, changes.servers, changes.transitions))
         for incident in changes.incidents:
             self.store.write_incident(incident)
 
-    def lose(self, *fqdns: str, pings: int = 3) -> None:
+    def lose(self, *fqdns: str, pings: int = 4) -> None:
         """These servers answer no ping any more."""
         for number in range(pings):
             self.ping(f"lost-{self.clock()}-{number}")

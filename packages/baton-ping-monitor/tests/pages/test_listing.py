@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 import pytest
 
 from baton_ping_monitor.fleet.view import ServerView, State
@@ -61,18 +63,12 @@ def test_a_query_and_its_address_say_the_same() -> None:
         descending=True,
         page=3,
     )
-    pairs = httpx_pairs(query.encode())
+    pairs = parse_qsl(query.encode())
     assert Query.parse(pairs) == query
     assert Query().encode() == ""
     assert query.encode(states=frozenset(), environment="", app="", text="", page=1) == (
         "sort=-latency"
     )
-
-
-def httpx_pairs(text: str) -> list[tuple[str, str]]:
-    from urllib.parse import parse_qsl  # noqa: PLC0415
-
-    return parse_qsl(text)
 
 
 @pytest.mark.parametrize("page", ["-1", "0", "x", "", "1e3", "٣", "9" * 50])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,6 @@ def guarded(make_dashboard: Make, tmp_path: Path) -> Dashboard:
 
 
 async def log_in(dashboard: Dashboard) -> None:
-    import re  # noqa: PLC0415
-
     page = await dashboard.get("/login")
     found = re.search(r'name="csrf" value="([^"]+)"', page.html)
     assert found

@@ -55,7 +55,7 @@ async def test_those_missing_come_first_and_are_in_the_title(dashboard: Dashboar
     page = await dashboard.get("/")
     assert page.title == "(1) Fleet · Baton"
     assert page.names() == ["z.example.org", "a.example.org", "b.example.org"]
-    assert "z.example.org is missing , for" in page.text
+    assert "z.example.org is missing, for" in page.text
     assert "favicon-trouble.svg" in page.html.partition("data-calm")[0]
 
 
@@ -64,7 +64,7 @@ async def test_an_environment_that_is_silent_is_said_once(dashboard: Dashboard) 
         dashboard.hear(f"web{number}.example.org")
     dashboard.lose()
     page = await dashboard.get("/")
-    assert "All of production is silent : 3 servers" in page.text
+    assert "All of production is silent: 3 servers" in page.text
     assert page.html.count("notice-incident") == 1
     assert "all silent" in page.text
 
@@ -88,8 +88,7 @@ async def test_filters_are_in_the_address_and_in_the_form(dashboard: Dashboard) 
 
 
 async def test_a_long_list_has_pages(dashboard: Dashboard) -> None:
-    for number in range(205):
-        dashboard.hear(f"web{number:03}.example.org")
+    dashboard.crowd(205)
     first = await dashboard.get("/")
     assert len(first.names()) == 100
     assert "1–100 of 205 servers" in first.text
@@ -100,9 +99,9 @@ async def test_a_long_list_has_pages(dashboard: Dashboard) -> None:
 
 
 async def test_errors_and_duplicates_are_marked(dashboard: Dashboard) -> None:
-    dashboard.hear(kind="error", error="Bad: it broke", instance="one")
-    dashboard.hear(instance="one")
-    dashboard.hear(instance="two")
+    for instance in ("one", "two", "one"):
+        dashboard.hear(instance=instance)
+    dashboard.hear(kind="error", error="Bad: it broke", instance="two")
     page = await dashboard.get("/")
     assert 'title="Bad: it broke">failing<' in page.html
     assert "×2" in page.text

@@ -59,8 +59,8 @@ async def test_each_span(dashboard: Dashboard, span: str) -> None:
 
 async def test_errors_and_duplicates_are_told(dashboard: Dashboard) -> None:
     dashboard.hear(kind="error", error="Bad: <b>it broke</b>", summary="it broke", instance="one")
-    dashboard.hear(instance="one")
-    dashboard.hear(instance="two")
+    for instance in ("two", "one", "two"):
+        dashboard.hear(instance=instance)
     page = await dashboard.get(PATH)
     assert "2 services answer by this name." in page.text
     assert "Bad: &lt;b&gt;it broke&lt;/b&gt;" in page.html

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -18,7 +18,6 @@ from baton_ping_monitor.web.links import path_for, path_of, static_path
 from baton_ping_monitor.web.listing import slug
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
     from starlette.requests import Request
 
     from baton_ping_monitor.services import Services
@@ -51,7 +50,7 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
         shared["trouble"] = services.health.trouble
         if "fleet" not in context:
             shared["fleet"] = services.fleet.view()
-    content = _environment(request.app).get_template(template).render(shared | context)
+    content = environment().get_template(template).render(shared | context)
     return HTMLResponse(content, status)
 
 
@@ -65,25 +64,18 @@ def number_missing(counts: Mapping[State, int]) -> int:
     return sum(counts.get(state, 0) for state in TROUBLE)
 
 
-def _environment(app: Starlette) -> Environment:
-    """That of the application, which is made for its first page."""
-    if not hasattr(app.state, "templates"):
-        app.state.templates = make_environment()
-    environment: Environment = app.state.templates
-    return environment
-
-
-def make_environment() -> Environment:
-    """What the templates are read with: undefined names are errors, and whatever is inserted is
-    escaped."""
-    environment = Environment(
+@cache
+def environment() -> Environment:
+    """What the templates are read with, once: undefined names are errors, and whatever is inserted
+    is escaped."""
+    made = Environment(
         loader=PackageLoader("baton_ping_monitor.web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         duration=words.duration,
         factor=words.factor,
         latency=words.latency,
@@ -93,7 +85,7 @@ def make_environment() -> Environment:
         path=partial(quote, safe=""),
         slug=slug,
     )
-    environment.globals.update(
+    made.globals.update(
         State=State,
         frozenset=frozenset,
         ago=words.ago,
@@ -102,4 +94,4 @@ def make_environment() -> Environment:
         sparkline=sparkline,
         stacked=stacked,
     )
-    return environment
+    return made

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 _STEPS: Final = (1, 2, 5, 10)
 _TIME_STEPS: Final = (300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800, 1_209_600)
 """Seconds between ticks, as clocks and calendars have them: 5 minutes to 2 weeks."""
+_MONDAY: Final = 4 * 86_400
+"""The first Monday of the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,9 @@ def time_ticks(start: float, end: float, most: int = 7) -> Iterator[Tick]:
 
 
 def _begin(start: float, step: int) -> float:
-    """The midnight or, with weeks, the Monday before *start*; steps are counted from there."""
-    moment = datetime.fromtimestamp(max(0.0, start), UTC)
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    if step > 86_400:
-        midnight -= timedelta(days=midnight.weekday())
-    return midnight.timestamp()
+    """The last time before *start* of which the steps make midnights or, with weeks, Mondays."""
+    origin = _MONDAY if step > 86_400 else 0
+    return (start - origin) // step * step + origin
 
 
 def _label(at: float, step: int) -> str:
