@@ -15,6 +15,8 @@ from brokers.notice import notice
 SOURCES = Path("/etc/apt")
 INSTALL_TIMEOUT = 600.0
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
+# Another one that installs is waited for: those of these tests hold a lock of ours.
+_INSTALL = ("apt-get", "install", "-qy", "-o", "DPkg::Lock::Timeout=300", "--no-install-recommends")
 
 
 def install(*packages: str, reason: str) -> None:
@@ -29,7 +31,7 @@ def install(*packages: str, reason: str) -> None:
         _update()
         try:
             run(
-                ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages],
+                [*_INSTALL, *packages],
                 timeout=INSTALL_TIMEOUT,
                 environment=_QUIET,
                 finish=True,

@@ -13,8 +13,7 @@ import trustme
 
 from brokers import Broker, Identity, NoBroker, Vhost, fresh_vhost, preparing, run_broker
 from brokers.provide import AMQP_URL
-from databases import NoDatabase, Server, fresh_database, run_postgresql
-from databases.provide import POSTGRESQL_URL
+from browser import NoBrowser, chromium
 from integration.authority import identity
 from order import in_order
 
@@ -24,6 +23,7 @@ BROKER = pytest.StashKey[Broker | NoBroker]()
 POSTGRESQL = pytest.StashKey[Server | NoDatabase]()
 TLS_BROKER = pytest.StashKey[Broker | NoBroker]()
 AUTHORITY = pytest.StashKey[trustme.CA]()
+CHROMIUM = pytest.StashKey[Path | NoBrowser]()
 PREPARED = pytest.StashKey[bool]()
 FOLDER = Path(__file__).parent
 
@@ -40,17 +40,13 @@ def _needs_container(item: pytest.Item) -> bool:
     return _needs_tls(item) or (_is_ours(item) and not os.environ.get(AMQP_URL))
 
 
-def _needs_postgresql(item: pytest.Item) -> bool:
-    return "postgresql_server" in getattr(item, "fixturenames", ())
-
-
-def _prepares_postgresql(item: pytest.Item) -> bool:
-    return _needs_postgresql(item) and not os.environ.get(POSTGRESQL_URL)
+def _needs_chromium(item: pytest.Item) -> bool:
+    return "chromium_executable" in getattr(item, "fixturenames", ())
 
 
 PREPARATIONS: dict[str, Callable[[pytest.Item], bool]] = {
     "brokers.prepare": _needs_container,
-    "databases.prepare": _prepares_postgresql,
+    "browser.prepare": _needs_chromium,
 }
 """The modules that :func:`brokers.preparing` runs, and which tests need what each makes."""
 
@@ -70,8 +66,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Prepare with the first test of all, and start the broker before the first that needs it, and
-    PostgreSQL likewise: outside of a test's timeout and its captured output."""
+    """Prepare with the first test of all, and start the broker, or install the browser, before the
+    first that needs it: outside of a test's timeout and its captured output."""
     config = item.config
     if PREPARED not in config.stash:
         config.stash[PREPARED] = True
@@ -83,8 +79,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     if _needs_tls(item) and TLS_BROKER not in config.stash:
         config.stash[AUTHORITY] = trustme.CA()
         config.stash[TLS_BROKER] = _start(config, identity(config.stash[AUTHORITY]))
-    if _needs_postgresql(item) and POSTGRESQL not in config.stash:
-        config.stash[POSTGRESQL] = _start_postgresql(config)
+    if _needs_chromium(item) and CHROMIUM not in config.stash:
+        config.stash[CHROMIUM] = _find_chromium()
     return (yield)
 
 
@@ -104,6 +100,15 @@ def tls_rabbitmq(pytestconfig: pytest.Config) -> Broker:
 def ca(tls_rabbitmq: Broker, pytestconfig: pytest.Config) -> trustme.CA:
     """Who issued its certificate, and whose certificates it takes."""
     return pytestconfig.stash[AUTHORITY]
+
+
+@pytest.fixture(scope="session")
+def chromium_executable(pytestconfig: pytest.Config) -> Path:
+    """The executable of a browser."""
+    found = pytestconfig.stash[CHROMIUM]
+    if isinstance(found, NoBrowser):
+        pytest.fail(str(found), pytrace=False)
+    return found
 
 
 @pytest.fixture
@@ -142,10 +147,10 @@ def _start(config: pytest.Config, tls: Identity | None = None) -> Broker | NoBro
         return error
 
 
-def _start_postgresql(config: pytest.Config) -> Server | NoDatabase:
+def _find_chromium() -> Path | NoBrowser:
     try:
-        return _cleanup(config).enter_context(run_postgresql())
-    except NoDatabase as error:
+        return chromium()
+    except NoBrowser as error:
         return error
 
 
