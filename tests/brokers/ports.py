@@ -29,6 +29,15 @@ def speaks_amqp(host: str, port: int, timeout: float = 2.0) -> bool:
         return False
 
 
+def accepts_tcp(host: str, port: int, timeout: float = 2.0) -> bool:
+    """Whether somebody listens on this port."""
+    try:
+        with socket.create_connection((host, port), timeout):
+            return True
+    except OSError:
+        return False
+
+
 def accepts(path: str) -> bool:
     """Whether somebody listens on this Unix socket."""
     with socket.socket(socket.AF_UNIX) as connection:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from browser.nginx import nginx
 from browser.window import Faults, Windows, launched
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ async def windows(browser: Browser) -> AsyncIterator[Windows]:
     yield windows
     await windows.close()
     windows.faults.check()
+
+
+@pytest.fixture(scope="session")
+def nginx_executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The executable of a web server that can be in front of a dashboard."""
+    return nginx(tmp_path_factory.mktemp("nginx"))
 
 
 @pytest.fixture
