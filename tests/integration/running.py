@@ -92,11 +92,14 @@ class Finished:
     seconds: float
 
 
-def command(*arguments: str, program: str = "baton", **environment: str) -> Finished:
-    """Run an installed command to its end."""
+def command(
+    *arguments: str, program: str = "baton", given: str | None = None, **environment: str
+) -> Finished:
+    """Run an installed command to its end, with *given* as its standard input."""
     began = time.monotonic()
     ended = subprocess.run(
         [_installed(program), *arguments],
+        input=given,
         capture_output=True,
         text=True,
         timeout=50,

@@ -1,0 +1,126 @@
+"""Dashboards as processes of their own, and the fleets that they see."""
+
+from __future__ import annotations
+
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from brokers.ports import free_ports
+from brokers.waiting import wait_until
+from integration.running import Process, command, process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+READY: float = 30.0
+END: float = 10.0
+
+
+@dataclass
+class Dashboard:
+    """A ``baton-ping-monitor`` whose pages are at ``url``. It can be killed and started again, on
+    the same port and with the same database."""
+
+    amqp_url: str
+    folder: Path
+    options: tuple[str, ...] = ()
+    prefix: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=lambda: free_ports(1)[0])
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _process: Process | None = None
+
+    @property
+    def url(self) -> str:
+        """Where its first page is, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}{self.prefix}"
+
+    @property
+    def lines(self) -> list[str]:
+        """What it logged."""
+        return [] if self._process is None else self._process.lines
+
+    def start(self) -> None:
+        """Start it, and return when it is ready: it consumes, and what it sees is kept."""
+        self._process = self._stack.enter_context(
+            process(
+                *("--url", self.amqp_url, "--port", str(self.port), "--prefix", self.prefix),
+                *("--database", f"sqlite:///{self.folder / 'dashboard.db'}"),
+                *("--instance", "test", *self.options),
+                program="baton-ping-monitor",
+                **self.environment,
+            )
+        )
+        self._process.wait_for(self.url, READY)
+        assert wait_until(self.is_ready, READY), self.lines
+
+    def kill(self) -> None:
+        """End it at once, as a loss of power does."""
+        self._signal(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it in good order."""
+        code = self._signal(signal.SIGTERM)
+        assert code == 143, self.lines
+        assert "Traceback" not in "\n".join(self.lines)
+
+    def is_ready(self) -> bool:
+        """What it says itself."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _signal(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.signal(number)
+        code = self._process.wait(END)
+        self._stack.close()
+        return code
+
+
+@contextmanager
+def dashboard(
+    amqp_url: str, folder: Path, *options: str, prefix: str = "", **environment: str
+) -> Iterator[Dashboard]:
+    """One that is ready; it ends with the block."""
+    it = Dashboard(amqp_url, folder, options, prefix, environment)
+    with it._stack:
+        it.start()
+        yield it
+        it.stop()
+
+
+@contextmanager
+def simulated(amqp_url: str, number: int, *options: str) -> Iterator[Process]:
+    """A fleet of that many servers that are made up, and answer."""
+    arguments = ("run", "ping", "--url", amqp_url, "--simulate", str(number), *options)
+    with process(*arguments, program="baton") as fleet:
+        fleet.wait_for("ready since")
+        yield fleet
+
+
+@contextmanager
+def server(amqp_url: str, fqdn: str, environment: str = "production") -> Iterator[Process]:
+    """A server as a process of its own."""
+    name = {"BATON_FQDN": fqdn, "BATON_ENVIRONMENT": environment}
+    with process("--url", amqp_url, **name) as service:
+        service.wait_for("is ready")
+        yield service
+
+
+def user_line(name: str, role: str, password: str) -> str:
+    """A line of a users file, as the executable makes it."""
+    ended = command(
+        *("--hash-password", "--user", name, "--role", role),
+        program="baton-ping-monitor",
+        given=f"{password}\n",
+    )
+    assert ended.code == 0, ended.err
+    return ended.out

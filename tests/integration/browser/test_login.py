@@ -1,0 +1,149 @@
+"""Who may see the pages, and who may change something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from playwright.async_api import expect
+
+from baton import Server
+from browser.artifacts import artifact
+from browser.axe import faults_of
+from integration.browser.dashboards import Dashboard, dashboard, user_line
+from integration.browser.pages import row, state_of
+from integration.running import running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.async_api import Page
+
+    from brokers.vhost import Vhost
+    from browser.window import Windows
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+OPERATOR: Final = ("alice", "correct horse")
+VIEWER: Final = ("bob", "battery staple")
+WEB: Final = Server("web01.example.org", "production")
+
+
+@pytest.fixture(scope="module")
+def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The users file of an operator and a viewer."""
+    file = tmp_path_factory.mktemp("users") / "users"
+    lines = (
+        user_line(OPERATOR[0], "operator", OPERATOR[1]),
+        user_line(VIEWER[0], "viewer", VIEWER[1]),
+    )
+    file.write_text("".join(lines))
+    file.chmod(0o600)
+    return file
+
+
+@pytest.fixture
+def guarded(vhost: Vhost, tmp_path: Path, users: Path) -> Iterator[Dashboard]:
+    """A dashboard that lets in those two."""
+    options = ("--ping-every", "0.5", "--users-file", str(users))
+    with dashboard(vhost.url, tmp_path, *options) as monitor:
+        yield monitor
+
+
+async def test_logging_in_and_out(guarded: Dashboard, windows: Windows, vhost: Vhost) -> None:
+    async with running(vhost.configuration(), WEB):
+        page = await windows.open(f"{guarded.url}/events?kind=pong")
+        await expect(page).to_have_url(f"{guarded.url}/login?next=%2Fevents%3Fkind%3Dpong")
+        assert await faults_of(page) == []
+        await page.screenshot(path=artifact("login.png"))
+
+        with windows.faults.expected("401"):
+            await log_in(page, OPERATOR[0], "wrong")
+            await expect(page.get_by_role("alert")).to_contain_text("password is wrong")
+        await expect(page.get_by_label("User")).to_have_value(OPERATOR[0])
+
+        await log_in(page, *OPERATOR)
+        await expect(page).to_have_url(f"{guarded.url}/events?kind=pong")
+        await expect(page.get_by_text("alice operator")).to_be_visible()
+        (cookie,) = await page.context.cookies()
+        assert cookie.get("httpOnly")
+        assert cookie.get("sameSite") == "Lax"
+
+        await page.get_by_role("button", name="Log out").click()
+        await expect(page).to_have_url(f"{guarded.url}/login")
+        await page.goto(guarded.url)
+        await expect(page.get_by_label("Password")).to_be_visible()
+        await page.context.add_cookies([cookie])  # type: ignore[list-item]
+        await page.goto(guarded.url)  # what somebody kept of it is worth nothing
+        await expect(page.get_by_label("Password")).to_be_visible()
+
+
+async def test_a_viewer_sees_and_does_not_change(
+    guarded: Dashboard, windows: Windows, vhost: Vhost
+) -> None:
+    async with running(vhost.configuration(), WEB):
+        page = await windows.open(guarded.url)
+        await log_in(page, *VIEWER)
+        await expect(state_of(page, WEB.fqdn)).to_have_text("up")
+        await expect(page.get_by_role("checkbox")).to_have_count(0)
+        await expect(page.get_by_role("button", name="Retire")).to_have_count(0)
+        with windows.faults.expected("403"):
+            assert await post(page, "/servers", {"fqdn": WEB.fqdn, "action": "retire"}) == 403
+        await page.reload()
+        await expect(state_of(page, WEB.fqdn)).to_have_text("up")
+
+
+async def test_a_form_from_elsewhere_is_refused(
+    guarded: Dashboard, windows: Windows, vhost: Vhost
+) -> None:
+    async with running(vhost.configuration(), WEB):
+        page = await windows.open(guarded.url)
+        await log_in(page, *OPERATOR)
+        await expect(state_of(page, WEB.fqdn)).to_have_text("up")
+        await page.get_by_role("checkbox", name=WEB.fqdn).check()
+        await page.locator("[name=csrf]").evaluate_all(
+            "them => them.forEach(it => it.value = 'forged')"
+        )
+        with windows.faults.expected("403"):
+            await page.get_by_role("button", name="Retire").click()
+            await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        await page.screenshot(path=artifact("refused.png"))
+        await page.goto(guarded.url)
+        await expect(state_of(page, WEB.fqdn)).to_have_text("up")
+
+        await page.get_by_role("checkbox", name=WEB.fqdn).check()
+        await page.get_by_role("button", name="Retire").click()
+        await expect(row(page, WEB.fqdn)).to_have_count(0)
+
+
+async def test_who_guesses_is_slowed_down(guarded: Dashboard, windows: Windows) -> None:
+    page = await windows.open(guarded.url)
+    with windows.faults.expected("401", "429"):
+        for _ in range(20):
+            await log_in(page, OPERATOR[0], "guess")
+            if await page.get_by_label("Password").count() == 0:
+                break
+        await expect(page.get_by_role("main")).to_contain_text("Too many")
+    await page.screenshot(path=artifact("throttled.png"))
+
+
+async def log_in(page: Page, user: str, password: str) -> None:
+    """Fill the form and send it."""
+    await page.get_by_label("User").fill(user)
+    await page.get_by_label("Password").fill(password)
+    async with page.expect_navigation():
+        await page.get_by_role("button", name="Log in").click()
+
+
+async def post(page: Page, path: str, form: dict[str, str]) -> int:
+    """Send a form from a script of the page; the status of the answer."""
+    status: int = await page.evaluate(
+        """async ([path, form]) => {
+            const csrf = document.querySelector('[name=csrf]')?.value ?? '';
+            const body = new URLSearchParams({...form, csrf});
+            return (await fetch(path, {method: 'POST', body})).status;
+        }""",
+        [path, form],
+    )
+    return status

@@ -1,0 +1,65 @@
+"""Behind a real nginx, below a path."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from playwright.async_api import expect
+
+from baton import Server
+from browser.nginx import in_front
+from integration.browser.dashboards import dashboard
+from integration.browser.pages import row, state_of
+from integration.browser.test_login import OPERATOR, log_in
+from integration.running import running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from brokers.vhost import Vhost
+    from browser.window import Windows
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+WEB: Final = Server("web01.example.org", "production")
+DB: Final = Server("db01.example.org", "production")
+LOCATION: Final = """\
+location /baton/ {{
+    proxy_pass http://127.0.0.1:{port}/baton/;
+    proxy_set_header Host $host:$server_port;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_buffering off;
+    proxy_read_timeout 1h;
+}}
+"""
+
+
+async def test_behind_nginx(
+    vhost: Vhost, windows: Windows, tmp_path: Path, users: Path, nginx_executable: Path
+) -> None:
+    options = ("--ping-every", "0.5", "--users-file", str(users))
+    configuration = vhost.configuration()
+    async with running(configuration, WEB):
+        with (
+            dashboard(vhost.url, tmp_path, *options, prefix="/baton") as monitor,
+            in_front(nginx_executable, tmp_path, LOCATION.format(port=monitor.port)) as outside,
+        ):
+            page = await windows.open(f"{outside}/baton/")
+            await expect(page).to_have_url(re.compile(re.escape(f"{outside}/baton/login")))
+            await log_in(page, *OPERATOR)
+            await expect(state_of(page, WEB.fqdn)).to_have_text("up")
+            async with running(configuration, DB):
+                await expect(row(page, DB.fqdn)).to_be_visible()  # the stream is not held back
+            for name in ("Events", "Ping now", "Runs", "Incidents", "Fleet"):
+                await page.get_by_role("navigation").get_by_role("link", name=name).click()
+                await expect(page).to_have_url(re.compile(re.escape(f"{outside}/baton/")))
+                await expect(page.get_by_role("heading", level=1)).to_be_attached()
+            await page.get_by_role("link", name=WEB.fqdn).click()
+            await expect(page).to_have_url(f"{outside}/baton/servers/{WEB.fqdn}")
+            await page.get_by_role("button", name="Log out").click()
+            await expect(page).to_have_url(f"{outside}/baton/login")
