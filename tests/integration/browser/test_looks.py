@@ -3,7 +3,7 @@ it fits a narrow screen; the browser has nothing to complain of."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from playwright.async_api import expect
@@ -12,15 +12,15 @@ from browser.artifacts import artifact
 from browser.axe import faults_of
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Page, ViewportSize
 
     from browser.window import Windows
     from integration.browser.dashboards import Dashboard
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-WIDE = {"width": 1440, "height": 900}
-NARROW = {"width": 390, "height": 844}
+WIDE: Final[ViewportSize] = {"width": 1440, "height": 900}
+NARROW: Final[ViewportSize] = {"width": 390, "height": 844}
 PAGES = {
     "fleet": "/",
     "nothing-found": "/?q=no-such-server",
