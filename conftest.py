@@ -1,9 +1,19 @@
-"""Lets tests run in several processes, whatever they print."""
+"""Lets tests run in several processes, whatever they print, and in the background."""
 
+import signal
 from collections.abc import Generator
 from typing import Any
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C, so that the programs that tests start take it, too.
+
+    A shell has what it starts in the background ignore it, and they would inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,9 +5,9 @@ after those that do not, since it is prepared meanwhile.
 """
 
 from collections.abc import Iterable
-from pathlib import PurePath
+from pathlib import Path
 
-INTEGRATION = "tests/integration/"
+INTEGRATION = "tests/integration"
 
 LONG = (
     # each more than ten seconds of a processor
@@ -41,11 +41,12 @@ LONG = (
 """The files that take longest, the longest first."""
 
 
-def in_order(files: Iterable[PurePath]) -> list[PurePath]:
-    """*files*, relative to the root, as they are to be run; those not in LONG keep their order."""
-    places = {PurePath(name): place for place, name in enumerate(LONG)}
-    return sorted(files, key=lambda file: (_needs_rabbitmq(file), places.get(file, len(LONG))))
+def in_order(files: Iterable[Path], root: Path) -> list[Path]:
+    """*files* as they are to be run; those that are not in LONG keep their order."""
+    places = {root / name: place for place, name in enumerate(LONG)}
+    last = root / INTEGRATION
 
+    def key(file: Path) -> tuple[bool, int]:
+        return last in file.parents, places.get(file, len(LONG))
 
-def _needs_rabbitmq(file: PurePath) -> bool:
-    return file.is_relative_to(INTEGRATION)
+    return sorted(files, key=key)

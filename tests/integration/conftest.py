@@ -6,7 +6,7 @@ These tests run last. While the others run, what they need is prepared in the ba
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import pytest
 import trustme
@@ -52,16 +52,13 @@ PREPARATIONS: dict[str, Callable[[pytest.Item], bool]] = {
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    files: dict[Path, list[pytest.Item]] = {}
     for item in items:
-        if _is_ours(item):
+        files.setdefault(item.path, []).append(item)
+    for path, its_items in files.items():
+        for item in its_items if FOLDER in path.parents else ():
             item.add_marker(pytest.mark.integration)
-    files: dict[PurePath, list[pytest.Item]] = {}
-    for item in items:
-        path = item.path
-        if path.is_relative_to(config.rootpath):
-            path = path.relative_to(config.rootpath)
-        files.setdefault(path, []).append(item)
-    items[:] = [item for path in in_order(files) for item in files[path]]
+    items[:] = [item for path in in_order(files, config.rootpath) for item in files[path]]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -20,6 +20,7 @@ CHANGING = (
     (re.compile(r"in [\d.]+ s"), "in N s"),
     (re.compile(r"^ *≤.*$", re.MULTILINE), "≤"),
 )
+NAMES = re.compile(r"[\w.]+\.example\.org(?:, [\w.]+\.example\.org)+")
 
 
 def fixed(page: str) -> list[set[str]]:
@@ -27,6 +28,7 @@ def fixed(page: str) -> list[set[str]]:
     the servers answer."""
     for pattern, text in CHANGING:
         page = pattern.sub(text, page)
+    page = NAMES.sub(lambda found: ", ".join(sorted(found[0].split(", "))), page)
     return [set(block.splitlines()) for block in page.split("```")]
 
 

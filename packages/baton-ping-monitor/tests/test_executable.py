@@ -154,6 +154,7 @@ def test_plain_logs_to_the_log_file(start: Start, tmp_path: Path) -> None:
 def test_plain_logs_in_json(start: Start) -> None:
     monitor = start("--log-format", "json", scene="plain")
     monitor.expect(r'"level": "info", .*"output": \{"type": "pong", "environment": "production", ')
+    monitor.expect(r'"output": \{"type": "error", .*\n')
     monitor.signal(signal.SIGINT)
     assert monitor.end() == 0
     entries = [json.loads(line) for line in monitor.output.splitlines()]
