@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,9 +52,11 @@ MODULES = {
 }
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """The modules of Baton that a module imports, also within functions, without their leading
     ``baton.``; not those that are there for type checkers alone."""
+    found: list[str] = []
     pending: list[ast.AST] = [ast.parse(path.read_text())]
     while pending:
         node = pending.pop()
@@ -72,7 +74,8 @@ def imports(path: Path) -> Iterator[str]:
         for name in names:
             package, _, rest = name.partition(".")
             if package == "baton":
-                yield rest
+                found.append(rest)
+    return tuple(found)
 
 
 def module_of(name: str) -> str:
