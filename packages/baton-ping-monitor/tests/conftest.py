@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
+import asyncio
 import json
 import os
 import pty
 import re
+import secrets
 import signal
 import subprocess
 import sys
 import termios
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -163,6 +162,27 @@ Say = Callable[..., Message]
 def say() -> Say:
     """Makes outputs."""
     return output
+
+
+@pytest.fixture
+def memory_url() -> str:
+    """A broker in memory of the test's own."""
+    return f"memory://{secrets.token_hex(8)}"
+
+
+Until = Callable[[Callable[[], object]], Awaitable[None]]
+
+
+@pytest.fixture
+def until() -> Until:
+    """Waits until something is so, that no event tells of."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
+
+    return wait
 
 
 class Receiver:

@@ -91,7 +91,8 @@ class Dashboard(Watched):
         self._deadline = 0.0
         self._alerter: Alerter | None = None
         self._pinger: Pinger | None = None
-        self._web: WebServer | None = None
+        self.url = ""
+        """Where its pages are, empty before they are there."""
 
     @property
     def state(self) -> State:
@@ -103,11 +104,6 @@ class Dashboard(Watched):
     def fleet(self) -> FleetState:
         """What it knows of the fleet."""
         return self._fleet
-
-    @property
-    def url(self) -> str:
-        """Where its pages are, empty before they are there."""
-        return "" if self._web is None else self._web.url
 
     @property
     def trouble(self) -> str:
@@ -253,10 +249,10 @@ class Dashboard(Watched):
         self._stack.callback(web.close)
         await web.start()
         self._stack.push_async_callback(web.stop)
-        self._web = web
-        logger.info("The dashboard is at %s", web.url)
+        self.url = web.url
+        logger.info("The dashboard is at %s", self.url)
         if self._announce is not None:
-            self._announce(web.url)
+            self._announce(self.url)
 
     async def _follow(self, inventory: Inventory, intake: Intake) -> None:
         """Expect the servers that the file names, now and when it changes."""

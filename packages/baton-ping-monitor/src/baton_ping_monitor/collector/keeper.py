@@ -15,8 +15,7 @@ from baton_ping_monitor.store.database import reason
 
 logger = logging.getLogger(__name__)
 
-_MOST: Final = 20_000
-"""What may wait; beyond that, the oldest is given up."""
+MOST: Final = 20_000
 _LONGEST: Final = 5.0
 """Seconds between two tries at most."""
 
@@ -24,11 +23,11 @@ _LONGEST: Final = 5.0
 class Keeper:
     """Does what it is given one after the other, in a thread, and again while the database fails.
 
-    Everything else happens on the event loop.
+    Everything else happens on the event loop. When more than *most* wait, the oldest is given up.
     """
 
-    def __init__(self) -> None:
-        self._waiting: deque[Callable[[], object]] = deque(maxlen=_MOST)
+    def __init__(self, most: int = MOST) -> None:
+        self._waiting: deque[Callable[[], object]] = deque(maxlen=most)
         self._news = asyncio.Event()
         self._is_closing = False
 

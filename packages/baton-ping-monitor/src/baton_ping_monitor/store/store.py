@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, delete, select, text
+from sqlalchemy.exc import ResourceClosedError
 
 from baton_ping_monitor.store import points, queries, rollup
 from baton_ping_monitor.store.database import Database
@@ -55,6 +56,7 @@ class Store:
         self._retention = retention
         self._clock = clock
         self._names = Names()
+        self._is_closed = False
         self._turns = Turns()
 
     @classmethod
@@ -73,8 +75,9 @@ class Store:
         return cls(database, retention, clock)
 
     def close(self) -> None:
-        """Close it. What was written stays."""
+        """Close it. What was written stays; whoever writes afterwards is refused."""
         with self._turns.turn():
+            self._is_closed = True
             self._database.close()
 
     @property
@@ -275,6 +278,8 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with self._turns.turn():
+            if self._is_closed:
+                raise ResourceClosedError("The store is closed")
             try:
                 with self._database.writing() as connection:
                     yield connection

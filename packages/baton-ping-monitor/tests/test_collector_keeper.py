@@ -1,0 +1,68 @@
+"""What nobody waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import OperationalError
+
+from baton_ping_monitor.collector.keeper import Keeper
+
+if TYPE_CHECKING:
+    from conftest import Until
+
+
+class Database:
+    """It fails so many times, and does then what it is asked."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.written: list[int] = []
+        self.tries = 0
+
+    def write(self, number: int) -> None:
+        self.tries += 1
+        if self.failures:
+            self.failures -= 1
+            raise OperationalError("INSERT", {}, Exception("the disk is full"))
+        self.written.append(number)
+
+
+async def test_everything_is_done_in_order_also_at_the_end() -> None:
+    database, keeper = Database(), Keeper()
+    keeping = asyncio.ensure_future(keeper.run())
+    for number in range(5):
+        keeper.put(lambda number=number: database.write(number))
+    keeper.close()
+    assert await asyncio.wait_for(keeping, 5) == 0
+    assert database.written == [0, 1, 2, 3, 4]
+
+
+async def test_it_is_done_again_while_the_database_fails(until: Until) -> None:
+    database, keeper = Database(failures=2), Keeper()
+    keeping = asyncio.ensure_future(keeper.run())
+    keeper.put(lambda: database.write(1))
+    await until(lambda: database.written)
+    keeper.close()
+    assert await asyncio.wait_for(keeping, 5) == 0
+    assert database.tries == 3
+
+
+async def test_at_the_end_it_is_given_up(until: Until) -> None:
+    database, keeper = Database(failures=1000), Keeper()
+    keeping = asyncio.ensure_future(keeper.run())
+    for number in range(3):
+        keeper.put(lambda number=number: database.write(number))
+    await until(lambda: database.tries)
+    keeper.close()
+    assert await asyncio.wait_for(keeping, 5) == 3
+
+
+async def test_its_memory_is_bounded() -> None:
+    database, keeper = Database(), Keeper(most=10)
+    for number in range(30):
+        keeper.put(lambda number=number: database.write(number))
+    keeper.close()
+    await keeper.run()
+    assert database.written == list(range(20, 30))
