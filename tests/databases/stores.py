@@ -27,6 +27,10 @@ class Stores:
         self._stack.callback(store.close)
         return store
 
+    def close(self) -> None:
+        """Close those that are open."""
+        self._stack.close()
+
     @property
     def clock(self) -> Callable[[], float]:
         """What gives its time."""

@@ -30,6 +30,14 @@ _PATIENCE: Final = 10
 _STATEMENT: Final = 60_000
 """Milliseconds that PostgreSQL gives a statement, and any wait for a lock."""
 _POOL: Final = 8
+_DRIVERS: Final = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+"""What a URL may begin with, and the driver that is taken."""
 
 
 class Database:
@@ -50,19 +58,19 @@ class Database:
         """
         target = _default() if url is None else _parse(url)
         single = None
-        if target.get_backend_name() == "sqlite" and _is_file(target):
+        if _is_file(target):
             single = _prepare_file(Path(str(target.database)))
         try:
             engine = _engine(target)
             _listen(engine)
-            with engine.connect():
-                pass
+            with engine.connect() as connection:
+                _set_up(connection)
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 f"The database {shown(target)} needs {error.name}: "
                 "postgresql needs `pip install 'baton-ping-monitor[postgresql]'`"
             ) from None
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             if single is not None:
                 single.release()
             raise unreachable(target, error) from None
@@ -97,13 +105,13 @@ def shown(url: URL) -> str:
     return url.set(query={}).render_as_string(hide_password=True)
 
 
-def reason(error: SQLAlchemyError) -> str:
+def reason(error: Exception) -> str:
     """What the database said, in a line, without the statement and its values."""
     said = str(error.orig if isinstance(error, DBAPIError) else error)
     return excerpt(" ".join(said.split()), 300)
 
 
-def unreachable(url: URL, error: SQLAlchemyError) -> ConfigurationError:
+def unreachable(url: URL, error: Exception) -> ConfigurationError:
     """That the database cannot be used at all, and why."""
     return ConfigurationError(f"The database {shown(url)} cannot be used: {reason(error)}")
 
@@ -115,16 +123,15 @@ def _parse(text: str) -> URL:
         raise ConfigurationError(
             f"The database is not given as a URL. Allowed is for example {ALLOWED}"
         ) from None
-    backend = url.get_backend_name()
-    if backend == "postgres":
-        backend = "postgresql"
-    if backend not in {"sqlite", "postgresql"}:
+    driver = _DRIVERS.get(url.drivername)
+    if driver is None:
         raise ConfigurationError(
             f"The database {shown(url)} is of a kind that cannot be used. "
             f"Allowed are SQLite and PostgreSQL, for example {ALLOWED}"
         )
-    if url.drivername in {"postgres", "postgresql"}:
-        url = url.set(drivername="postgresql+psycopg")
+    url = url.set(drivername=driver)
+    if _is_file(url):
+        url = url.set(database=str(Path(str(url.database)).absolute()))
     return url
 
 
@@ -133,7 +140,8 @@ def _default() -> URL:
 
 
 def _is_file(url: URL) -> bool:
-    return bool(url.database) and url.database != ":memory:" and "uri" not in url.query
+    is_sqlite = url.get_backend_name() == "sqlite"
+    return is_sqlite and url.database not in {None, "", ":memory:"} and "uri" not in url.query
 
 
 def _prepare_file(path: Path) -> Single:
@@ -179,6 +187,15 @@ def _create(url: URL, arguments: dict[str, Any], **pool: Any) -> Engine:
         ) from None
 
 
+def _set_up(connection: Connection) -> None:
+    """Set up what a SQLite file keeps. Each of it takes a lock on the file."""
+    driver = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        # Only for a new file, and before anything else: its pages can be given back.
+        driver.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        driver.execute("PRAGMA journal_mode = WAL")
+
+
 def _listen(engine: Engine) -> None:
     """Set SQLite up as the dashboard wants it, transactions above all: the driver's own would
     begin late, and leave out the statements that make tables."""
@@ -188,9 +205,6 @@ def _listen(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
-        # Only for a new file, and before anything else: its pages can be given back.
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL")
         # What is committed survives the end of this process, however it ends. At a power failure
         # the last moments may be lost, but no more: they would cost a wait for the disk each.
         connection.execute("PRAGMA synchronous = NORMAL")

@@ -62,12 +62,23 @@ class Recorder:
         self._room.set()
         self._is_closing = False
         self._trouble: Trouble | None = None
+        self._tries = 0
         self._task: asyncio.Task[None] | None = None
 
     @property
     def trouble(self) -> Trouble | None:
         """What keeps it from writing, None while all is well."""
         return self._trouble
+
+    @property
+    def waiting(self) -> int:
+        """How many observations wait to be written."""
+        return self._number
+
+    @property
+    def tries(self) -> int:
+        """How often what is to be written next was tried in vain."""
+        return self._tries
 
     async def record(self, batch: Batch) -> tuple[bool, ...]:
         """Return once *batch* is committed: which of its observations are new, in their order.
@@ -134,7 +145,7 @@ class Recorder:
         while news is None:
             try:
                 news = await asyncio.to_thread(self._store.write, batch)
-            except SQLAlchemyError as error:
+            except Exception as error:  # noqa: BLE001  (whatever it is, nothing is to be lost)
                 self._failed(error)
                 if self._is_closing:
                     return False
@@ -163,15 +174,18 @@ class Recorder:
             except TimeoutError:
                 return
 
-    def _failed(self, error: SQLAlchemyError) -> None:
+    def _failed(self, error: Exception) -> None:
+        self._tries += 1
         if self._trouble is None:
             self._trouble = Trouble(self._clock(), reason(error))
             logger.error(
                 "database does not take what is to be written: trying until it does",
                 extra={"database": self._store.name, "reason": self._trouble.reason},
+                exc_info=None if isinstance(error, SQLAlchemyError) else error,
             )
 
     def _succeeded(self) -> None:
+        self._tries = 0
         if self._trouble is not None:
             seconds = round(self._clock() - self._trouble.since, 1)
             self._trouble = None

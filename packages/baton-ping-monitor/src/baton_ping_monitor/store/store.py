@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.exc import ResourceClosedError
@@ -60,7 +60,7 @@ class Store:
         self._turns = Turns()
 
     @classmethod
-    def open(cls, url: str | None, retention: Retention, clock: Callable[[], float]) -> Store:
+    def open(cls, url: str | None, retention: Retention, clock: Callable[[], float]) -> Self:
         """The store in the database at a SQLAlchemy *url*, by default SQLite in
         ``$XDG_STATE_HOME/baton/dashboard.db``, with its tables brought up to date.
 

@@ -20,6 +20,11 @@ class Turns:
         self._waiting: deque[threading.Lock] = deque()
         self._is_taken = False
 
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for their turn."""
+        return len(self._waiting)
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for this thread's turn, and have it for the block."""

@@ -33,7 +33,12 @@ class Upkeep:
         self._store = store
         self._roll_every = roll_every
         self._prune_every = prune_every
-        self._is_failing = False
+        self._failures = 0
+
+    @property
+    def failures(self) -> int:
+        """How often in a row something failed."""
+        return self._failures
 
     async def run(self) -> None:
         """Go on until this is cancelled."""
@@ -50,11 +55,11 @@ class Upkeep:
         try:
             await asyncio.to_thread(work)
         except SQLAlchemyError as error:
-            if not self._is_failing:
+            if not self._failures:
                 logger.warning(
                     "upkeep of the database failed: it is tried again",
                     extra={"database": self._store.name, "reason": reason(error)},
                 )
-            self._is_failing = True
+            self._failures += 1
         else:
-            self._is_failing = False
+            self._failures = 0
