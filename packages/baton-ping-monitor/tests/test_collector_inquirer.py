@@ -60,7 +60,7 @@ async def test_a_broker_that_is_away_ends_nothing(memory_url: str) -> None:
     loop = asyncio.get_running_loop()
 
     class Silent(PingAPI):
-        def publish_many(self, *_: object, **__: object) -> list[str]:  # type: ignore[override]
+        def publish_many(self, *_: object, **__: object) -> list[str]:
             loop.call_soon_threadsafe(asked.set)
             return super().publish_many([({"type": "facts"}, "web01")])
 

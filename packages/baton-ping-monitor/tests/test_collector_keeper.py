@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
@@ -33,7 +34,7 @@ async def test_everything_is_done_in_order_also_at_the_end() -> None:
     database, keeper = Database(), Keeper()
     keeping = asyncio.ensure_future(keeper.run())
     for number in range(5):
-        keeper.put(lambda number=number: database.write(number))
+        keeper.put(partial(database.write, number))
     keeper.close()
     assert await asyncio.wait_for(keeping, 5) == 0
     assert database.written == [0, 1, 2, 3, 4]
@@ -53,7 +54,7 @@ async def test_at_the_end_it_is_given_up(until: Until) -> None:
     database, keeper = Database(failures=1000), Keeper()
     keeping = asyncio.ensure_future(keeper.run())
     for number in range(3):
-        keeper.put(lambda number=number: database.write(number))
+        keeper.put(partial(database.write, number))
     await until(lambda: database.tries)
     keeper.close()
     assert await asyncio.wait_for(keeping, 5) == 3
@@ -62,7 +63,7 @@ async def test_at_the_end_it_is_given_up(until: Until) -> None:
 async def test_its_memory_is_bounded() -> None:
     database, keeper = Database(), Keeper(most=10)
     for number in range(30):
-        keeper.put(lambda number=number: database.write(number))
+        keeper.put(partial(database.write, number))
     keeper.close()
     await keeper.run()
     assert database.written == list(range(20, 30))

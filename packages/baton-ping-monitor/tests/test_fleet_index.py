@@ -16,7 +16,8 @@ def test_a_record_is_found_by_every_key_until_it_is_removed() -> None:
     assert index.environments == {"production": {"web01": record}}
     index.remove(record)
     index.remove(record)
-    assert index.reached("*") == index.environments == {}
+    assert index.reached("*") == {}
+    assert index.environments == {}
 
 
 def test_one_that_was_never_seen_is_reached_by_what_is_known_of_it() -> None:
