@@ -189,9 +189,10 @@ async def test_a_database_that_fails_is_tried_until_it_does_not(
         with fault(path):
             tasks = [asyncio.create_task(recorder.record(each)) for each in (big, batch("b"))]
             await until(lambda: recorder.tries >= 3)
-            assert recorder.trouble is not None
-            assert recorder.trouble.since == NOON
-            assert said in recorder.trouble.reason
+            trouble = recorder.trouble
+            assert trouble is not None
+            assert trouble.since == NOON
+            assert said in trouble.reason
             assert not any(task.done() for task in tasks)
             assert messages(store) == ["before"]
         assert await asyncio.gather(*tasks) == [(True,), (True,)]
