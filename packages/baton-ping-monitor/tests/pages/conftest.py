@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
+import httpx2
 import pytest
 
 from baton import Configuration
@@ -59,7 +59,7 @@ class Page:
 
     status: int
     html: str
-    headers: httpx.Headers
+    headers: httpx2.Headers
 
     @property
     def title(self) -> str:
@@ -91,7 +91,7 @@ class Dashboard:
     store: Store
     clock: StillClock
     condition: Condition
-    browser: httpx.AsyncClient
+    browser: httpx2.AsyncClient
     forms: dict[str, str] = field(default_factory=dict)
 
     def hear(self, fqdn: str = "web01.example.org", kind: str = "pong", **more: Any) -> Observation:
@@ -142,7 +142,7 @@ class Dashboard:
         return page_of(answer)
 
 
-def page_of(answer: httpx.Response) -> Page:
+def page_of(answer: httpx2.Response) -> Page:
     return Page(answer.status_code, answer.text, answer.headers)
 
 
@@ -174,7 +174,7 @@ def broker() -> str:
 @pytest.fixture
 async def make_dashboard(store: Store, broker: str) -> AsyncIterator[Make]:
     """Makes a dashboard with settings of the test's own."""
-    made: list[tuple[httpx.AsyncClient, PingRuns]] = []
+    made: list[tuple[httpx2.AsyncClient, PingRuns]] = []
 
     def make(web: WebSettings | None = None, *, pings_by_itself: bool = True) -> Dashboard:
         clock, updates, condition = StillClock(), Updates(), Condition()
@@ -197,8 +197,8 @@ async def make_dashboard(store: Store, broker: str) -> AsyncIterator[Make]:
             health=condition,
             sessions=store,
         )
-        browser = httpx.AsyncClient(
-            transport=httpx.ASGITransport(make_app(services)), base_url="http://localhost"
+        browser = httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(make_app(services)), base_url="http://localhost"
         )
         made.append((browser, pings))
         return Dashboard(services, state, store, clock, condition, browser)

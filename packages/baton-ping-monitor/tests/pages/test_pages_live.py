@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import httpx2
 import pytest
 
 from baton_ping_monitor.settings import WebSettings
@@ -29,7 +29,7 @@ async def served(dashboard: Dashboard) -> AsyncIterator[WebServer]:
     await server.stop()
 
 
-async def events(answer: httpx.Response) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+async def events(answer: httpx2.Response) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     identity = ""
     async for line in answer.aiter_lines():
         if line.startswith("id: "):
@@ -44,7 +44,7 @@ async def test_it_says_how_the_fleet_is_and_then_what_changed(
     dashboard.hear()
     async with (
         asyncio.timeout(PATIENCE),
-        httpx.AsyncClient(base_url=served.url, timeout=PATIENCE) as browser,
+        httpx2.AsyncClient(base_url=served.url, timeout=PATIENCE) as browser,
         browser.stream("GET", "/live") as answer,
     ):
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -75,7 +75,7 @@ async def test_many_changes_are_one_event_a_second(dashboard: Dashboard, served:
     loop = asyncio.get_running_loop()
     async with (
         asyncio.timeout(PATIENCE),
-        httpx.AsyncClient(base_url=served.url, timeout=PATIENCE) as browser,
+        httpx2.AsyncClient(base_url=served.url, timeout=PATIENCE) as browser,
         browser.stream("GET", "/live") as answer,
     ):
         said = events(answer)
@@ -93,7 +93,7 @@ async def test_it_comes_again_although_nothing_changed(
     monkeypatch.setattr(live, "HEARTBEAT", 0.1)
     async with (
         asyncio.timeout(PATIENCE),
-        httpx.AsyncClient(base_url=served.url, timeout=PATIENCE) as browser,
+        httpx2.AsyncClient(base_url=served.url, timeout=PATIENCE) as browser,
         browser.stream("GET", "/live") as answer,
     ):
         said = events(answer)

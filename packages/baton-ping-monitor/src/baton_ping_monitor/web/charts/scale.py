@@ -44,7 +44,7 @@ def ceiling(value: float, ticks: int = 4) -> tuple[float, float]:
     """The top of an axis from 0 on that has room for *value*, and the step of its ticks.
 
     >>> ceiling(0.0037), ceiling(42)
-    ((0.004, 0.001), (60.0, 20.0))
+    ((0.004, 0.001), (50.0, 10.0))
     """
     if not (value > 0 and math.isfinite(value)):
         return 1.0, 0.5
