@@ -114,12 +114,12 @@ async def test_each_answer_is_as_it_says(checker: Checker, site: Site) -> None:
         await ask("GET", SERVER, f"?span={span}", names=WEB01)
     assert (await ask("GET", SERVER, "?span=x", names=WEB01)).status_code == 400
     assert (await ask("GET", SERVER, names=NOBODY)).status_code == 404
-    for what, body in (("maintenance", {"seconds": 60}), ("retirement", {})):
+    bodies: dict[str, Any] = {"maintenance": {"seconds": 60}, "retirement": {}}
+    for what, body in bodies.items():
         path = f"{SERVER}/{what}"
         await ask("POST", path, names=WEB01, json=body)
         await ask("DELETE", path, names=WEB01)
-        for method in ("POST", "DELETE"):
-            more = {"json": body} if method == "POST" else {}
+        for method, more in (("POST", {"json": body}), ("DELETE", {})):
             assert (await ask(method, path, names=NOBODY, **more)).status_code == 404
             assert (await ask(method, path, "?x=1", names=WEB01, **more)).status_code == 400
     await ask("GET", "/api/runs/{run_id}", names={"run_id": "run-1"})

@@ -169,7 +169,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
         raise AssertionError("it was passed on")
 
     scope = {"type": "http", "method": "POST", "path": "/api/runs", "headers": []}
-    await WholeBody(app)(scope, receive, send)  # type: ignore[arg-type]
+    await WholeBody(app)(scope, receive, send)
     assert sent[0]["status"] == 408  # type: ignore[index]
 
 
@@ -181,4 +181,4 @@ async def test_who_goes_while_they_send_is_not_answered() -> None:
         raise AssertionError("somebody was answered")
 
     scope = {"type": "http", "method": "POST", "path": "/api/runs", "headers": []}
-    await WholeBody(nothing)(scope, receive, nothing)  # type: ignore[arg-type]
+    await WholeBody(nothing)(scope, receive, nothing)

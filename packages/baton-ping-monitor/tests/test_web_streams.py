@@ -143,9 +143,7 @@ async def test_all_end_together_and_no_other_begins() -> None:
     running = []
     for reader, source in zip(readers, sources, strict=True):
         response = all_of_them.respond(reader.request, source())
-        running.append(
-            asyncio.create_task(response(reader.scope, reader.receive, reader.send))  # type: ignore[arg-type]
-        )
+        running.append(asyncio.create_task(response(reader.scope, reader.receive, reader.send)))
         await reader.next()
     assert all_of_them.number == 5
     await asyncio.wait_for(all_of_them.close(), PATIENCE)
