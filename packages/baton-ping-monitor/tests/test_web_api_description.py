@@ -167,7 +167,6 @@ async def test_an_answer_that_is_another_is_noticed(checker: Checker) -> None:
 async def test_states_are_those_that_there_are(site: Site) -> None:
     from baton_ping_monitor.web.listing import COLUMNS, SLUGS  # noqa: PLC0415
 
-    del site
     assert document()["components"]["schemas"]["State"]["enum"] == list(SLUGS)
     parameters = document()["paths"]["/api/servers"]["get"]["parameters"]
     sort = next(each for each in parameters if each["name"] == "sort")["schema"]["enum"]

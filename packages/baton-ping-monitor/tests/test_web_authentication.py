@@ -53,6 +53,14 @@ async def test_a_password_tells_who_it_is(authenticator: Authenticator) -> None:
     assert await authenticator.by_password("alice", "", HERE) is None
 
 
+async def test_who_could_not_log_in_is_in_the_log(
+    authenticator: Authenticator, caplog: pytest.LogCaptureFixture
+) -> None:
+    await authenticator.by_password("mallory\x1b[2J", "secret guess", HERE)
+    assert "could not log in as mallory\ufffd[2J, from 192.0.2.1" in caplog.text
+    assert "secret guess" not in caplog.text
+
+
 async def test_a_token_tells_who_it_is(authenticator: Authenticator) -> None:
     assert authenticator.by_token(TOKEN) == CI
     assert authenticator.by_token("secret") is None
@@ -114,8 +122,10 @@ async def test_what_is_remembered_ends_with_the_account(
     assert await authenticator.by_password("alice", "secret", HERE) == ALICE
     file.write_text(f"alice:viewer:{hash_password('another')}\n")  # noqa: ASYNC240
     assert await authenticator.by_password("alice", "secret", HERE) is None
-    assert authenticator.user("alice") == User("alice", Role.VIEWER)
-    assert authenticator.user("ci") is None
+    account = authenticator.account("alice")
+    assert account is not None
+    assert account.user == User("alice", Role.VIEWER)
+    assert authenticator.account("ci") is None
 
 
 async def test_it_takes_as_long_for_a_name_that_nobody_has(authenticator: Authenticator) -> None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
+from baton_ping_monitor.web.app import make_app
+from baton_ping_monitor.web.passwords import hash_password
+
 if TYPE_CHECKING:
     from conftest import MakeSite, Site
 
 LogIn = Callable[..., Awaitable[httpx2.Response]]
-HTTPS = {"X-Forwarded-Proto": "https"}
 
 
 async def test_a_password_leads_to_the_page_that_was_asked_for(
@@ -149,12 +151,29 @@ async def test_a_session_ends_with_the_account(guarded: Site, log_in: LogIn) -> 
         assert (await browser.get("/")).status_code == 303
 
 
-async def test_a_session_outlives_the_process(
-    make_site: MakeSite, guarded: Site, log_in: LogIn, users: str
-) -> None:
-    from baton_ping_monitor.web.app import make_app  # noqa: PLC0415
+async def test_a_session_ends_with_its_password(guarded: Site, log_in: LogIn) -> None:
+    path = guarded.services.settings.web.users_file
+    assert path is not None
+    async with guarded.client() as browser:
+        await log_in(browser)
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text(f"alice:operator:{hash_password('another')}\n" + "".join(lines[1:]))
+        assert (await browser.get("/")).status_code == 303
+        assert (await log_in(browser, password="another")).status_code == 303
+        assert (await browser.get("/")).status_code == 200
 
-    del make_site, users
+
+async def test_who_logs_in_is_in_the_log(
+    guarded: Site, log_in: LogIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with guarded.client(host="192.0.2.7") as browser:
+        await log_in(browser, "victor")
+    assert "victor logged in, from 192.0.2.7" in caplog.text
+    assert guarded.passwords["victor"] not in caplog.text
+
+
+async def test_a_session_outlives_the_process(guarded: Site, log_in: LogIn) -> None:
     async with guarded.client() as browser:
         await log_in(browser)
         cookies = dict(browser.cookies)

@@ -104,7 +104,6 @@ def test_the_slowest_of_a_share_of_the_servers(make_site: MakeSite) -> None:
     family = next(each for each in series(moment) if each.name == "baton_latency_seconds")
     found = {sample.labels["quantile"]: sample.value for sample in family.samples}
     assert found == {"0.5": 0.05, "0.95": 0.095, "0.99": 0.099, "1": 0.1}
-    del make_site
 
 
 async def test_incidents_are_counted_by_environment(

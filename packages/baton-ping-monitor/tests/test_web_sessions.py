@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from baton_ping_monitor.web.passwords import Secret, new_token
 from baton_ping_monitor.web.sessions import IDLE, LONGEST, SessionKeeper, csrf_of
-from baton_ping_monitor.web.users import Role, User
+from baton_ping_monitor.web.users import Account, Role, User
 
 if TYPE_CHECKING:
     from conftest import Site
 
-ALICE = User("alice", Role.OPERATOR)
+ALICE = Account(User("alice", Role.OPERATOR), Secret.parse(new_token()[1]))
 
 
 @pytest.fixture
@@ -56,7 +57,13 @@ async def test_a_token_cannot_be_made_younger(keeper: SessionKeeper, site: Site)
     token = await keeper.begin(ALICE)
     made, _, rest = token.partition(".")
     assert await keeper.find(f"{int(made, 16) + 1:x}.{rest}") is None
-    del site
+
+
+async def test_it_is_of_the_password_that_it_began_with(keeper: SessionKeeper) -> None:
+    token = await keeper.begin(ALICE)
+    assert keeper.is_of(token, ALICE)
+    assert keeper.is_of(token, Account(User("alice", Role.VIEWER), ALICE.secret))
+    assert not keeper.is_of(token, Account(ALICE.user, Secret.parse(new_token()[1])))
 
 
 async def test_it_ends_when_it_is_told_to(keeper: SessionKeeper) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""
-_PUBLIC: Final = ("/login", "/healthz", "/readyz", "/favicon.ico")
+_PUBLIC: Final = ("/login", "/healthz", "/readyz")
 _OWN: Final = ("/login", "/logout")
 """Where viewers may send something, too."""
 _FIELDS: Final = 2000
@@ -115,9 +115,9 @@ class Access:
         token = cookies.cookie_of(request, SESSION)
         if token is not None and not _is_public(path_of(request)):
             name = await self._sessions.find(token)
-            user = None if name is None else self._authenticator.user(name)
-            if user is not None:
-                return _Asking(user, token, by_cookie=True)
+            account = None if name is None else self._authenticator.account(name)
+            if account is not None and self._sessions.is_of(token, account):
+                return _Asking(account.user, token, by_cookie=True)
         return _visitor(request, None)
 
     async def _by_header(

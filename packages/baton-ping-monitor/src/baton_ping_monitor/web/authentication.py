@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from baton.text import excerpt
 from baton_ping_monitor.web.passwords import Secret, hash_password
 from baton_ping_monitor.web.throttle import Throttle, keys_of
 
 if TYPE_CHECKING:
-    from baton_ping_monitor.web.users import User, UsersFile
+    from baton_ping_monitor.web.users import Account, User, UsersFile
+
+logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 2
 """Passwords that are checked at a time: each takes a thread, 32 MiB and a tenth of a second."""
@@ -46,10 +50,9 @@ class Authenticator:
         self._known: OrderedDict[bytes, tuple[float, Secret]] = OrderedDict()
         self._nobody = Secret.parse(hash_password(secrets.token_urlsafe()))
 
-    def user(self, name: str) -> User | None:
-        """The user of that name as the file has them now, None if it does not."""
-        account = self._users.accounts().get(name)
-        return None if account is None else account.user
+    def account(self, name: str) -> Account | None:
+        """The account of that name as the file has it now, None if it does not."""
+        return self._users.accounts().get(name)
 
     def by_token(self, token: str) -> User | None:
         """Whose token it is. All are compared, whichever matches."""
@@ -77,6 +80,9 @@ class Authenticator:
             self._throttle.undo(keys)
             raise TooManyAttempts(1)
         if not await self._matches(secret, password) or account is None:
+            logger.warning(
+                "Somebody could not log in as %s, from %s", excerpt(name, 64), excerpt(address, 64)
+            )
             return None
         self._throttle.forgive(keys)
         self._known[mark] = (self._clock() + _REMEMBERED_FOR, account.secret)

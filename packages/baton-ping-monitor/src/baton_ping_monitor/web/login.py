@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
+from baton.text import excerpt
 from baton_ping_monitor.web.access import address_of, too_many
 from baton_ping_monitor.web.authentication import Authenticator, TooManyAttempts
 from baton_ping_monitor.web.links import local_path, path_for, prefix_of
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import BaseRoute
+
+logger = logging.getLogger(__name__)
 
 
 def routes(authenticator: Authenticator | None, sessions: SessionKeeper) -> list[BaseRoute]:
@@ -60,13 +64,15 @@ class Login:
             user = await self._authenticator.by_password(name, password, address_of(request))
         except TooManyAttempts as error:
             return too_many(request, error)
-        if user is None:
+        account = None if user is None else self._authenticator.account(user.name)
+        if user is None or account is None:
             return _form(request, target, name, "The name or the password is wrong.", status=401)
         previous = cookie_of(request, SESSION)
         if previous is not None:
             await self._sessions.end(previous)
         response = RedirectResponse(local_path(target, _home(request)), 303)
-        set_cookie(request, response, SESSION, await self._sessions.begin(user))
+        set_cookie(request, response, SESSION, await self._sessions.begin(account))
+        logger.info("%s logged in, from %s", user.name, excerpt(address_of(request), 64))
         return response
 
     async def end(self, request: Request) -> Response:

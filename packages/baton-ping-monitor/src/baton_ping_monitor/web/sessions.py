@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from baton_ping_monitor.services import Sessions
-    from baton_ping_monitor.web.users import User
+    from baton_ping_monitor.web.users import Account
 
 IDLE: Final = 12 * 3600.0
 """Seconds without a request after which somebody is logged out."""
@@ -40,11 +40,13 @@ class SessionKeeper:
         self._sessions = sessions
         self._clock = clock
 
-    async def begin(self, user: User) -> str:
-        """Log *user* in; the token for their browser."""
-        now = self._clock()
-        # It tells when it was made: it cannot be given another time, as the hash is kept of it all.
-        token = f"{int(now):x}.{secrets.token_urlsafe(32)}"
+    async def begin(self, account: Account) -> str:
+        """Log somebody in; the token for their browser."""
+        now, user = self._clock(), account.user
+        # It tells when it was made, and by which password. It cannot be given another time, as the
+        # hash is kept of it all.
+        beginning = f"{int(now):x}.{secrets.token_urlsafe(32)}"
+        token = f"{beginning}.{_mark(beginning, account)}"
         session = SessionRecord(_digest(token), user.name, user.role.value, now + IDLE)
         await asyncio.to_thread(self._sessions.put_session, session)
         return token
@@ -63,6 +65,12 @@ class SessionKeeper:
             session = replace(session, expires=expires)
             await asyncio.to_thread(self._sessions.put_session, session)
         return session.user
+
+    def is_of(self, token: str, account: Account) -> bool:
+        """Whether a *token* that was found is of the account as it is now: whoever has another
+        password since has to log in anew."""
+        beginning, _, mark = token.rpartition(".")
+        return hmac.compare_digest(mark, _mark(beginning, account))
 
     async def end(self, token: str) -> None:
         """Log out whoever has that *token*."""
@@ -108,6 +116,10 @@ def delete_cookie(request: Request, response: Response, name: str) -> None:
         httponly=True,
         samesite="lax",
     )
+
+
+def _mark(beginning: str, account: Account) -> str:
+    return hmac.new(account.secret.digest, beginning.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _named(request: Request, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.exceptions import HTTPException
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from baton_ping_monitor.fleet.view import ServerView
     from baton_ping_monitor.services import Services
 
+_PART: Final = 100
 _MOST: Final = 100_000
 _TRANSITIONS: Final = 200
 _SORTS: Final = (*COLUMNS, *(f"-{name}" for name in COLUMNS))
@@ -93,7 +94,8 @@ async def incidents(request: Request) -> Response:
     return JSONResponse({"incidents": [documents.of_incident(each) for each in found]})
 
 
-def _list(head: Mapping[str, Any], found: Iterable[ServerView]) -> bytes:
-    # One by one: the interpreter can turn to something else between two of them.
-    parts = ",".join(json.dumps(documents.of_server(each)) for each in found)
-    return f'{json.dumps(head)[:-1]}, "servers": [{parts}]}}'.encode()
+def _list(head: Mapping[str, Any], found: Sequence[ServerView]) -> bytes:
+    # Some at a time: the interpreter can turn to something else between two parts.
+    parts = (found[start : start + _PART] for start in range(0, len(found), _PART))
+    listed = ",".join(json.dumps([documents.of_server(each) for each in p])[1:-1] for p in parts)
+    return f'{json.dumps(head)[:-1]}, "servers": [{listed}]}}'.encode()

@@ -26,6 +26,11 @@ _PATIENCE: Final = 5.0
 _TARGETS: Final = 1000
 
 
+async def kept_or_begun(request: Request) -> Response:
+    """``/api/runs``: what there is, or another one."""
+    return await (begin if request.method == "POST" else kept)(request)
+
+
 async def kept(request: Request) -> Response:
     """``GET /api/runs``: those that are kept, the latest first, without their replies."""
     check_names(request, ("limit",))
