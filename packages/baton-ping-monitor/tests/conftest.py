@@ -256,6 +256,8 @@ def receiver() -> Iterator[Receiver]:
 # The web application
 
 BEGINNING = 1_800_000_000.0
+CHEAP = (2**10, 8, 1)
+"""A cost of scrypt that tests can afford."""
 PASSWORDS = {"alice": "wonderland", "victor": "view only"}
 
 
@@ -269,8 +271,8 @@ def token() -> tuple[str, str]:
 def users(token: tuple[str, str]) -> str:
     """A users file: alice is an operator, victor a viewer, and ci has a token."""
     return (
-        f"alice:operator:{hash_password(PASSWORDS['alice'])}\n"
-        f"victor:viewer:{hash_password(PASSWORDS['victor'])}\n"
+        f"alice:operator:{hash_password(PASSWORDS['alice'], CHEAP)}\n"
+        f"victor:viewer:{hash_password(PASSWORDS['victor'], CHEAP)}\n"
         f"ci:operator:{token[1]}\n"
     )
 

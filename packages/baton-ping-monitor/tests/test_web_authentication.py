@@ -110,7 +110,7 @@ async def test_a_program_is_not_made_to_wait_each_time(
     for _ in range(100):
         # Not even while others guess: whoever knows it is not kept out by them.
         assert await authenticator.by_password("alice", "secret", HERE) == ALICE
-    assert loop.time() - begun < 1.0
+    assert loop.time() - begun < 5
 
     time.now += 301
     assert await authenticator.by_password("alice", "wrong", "192.0.2.9") is None

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from baton.text import excerpt
-from baton_ping_monitor.web.passwords import Secret, hash_password
+from baton_ping_monitor.web.passwords import Secret
 from baton_ping_monitor.web.throttle import Throttle, keys_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Authenticator:
         self._waiting = 0
         self._key = secrets.token_bytes(32)
         self._known: OrderedDict[bytes, tuple[float, Secret]] = OrderedDict()
-        self._nobody = Secret.parse(hash_password(secrets.token_urlsafe()))
+        self._nobody = Secret(secrets.token_bytes(32), secrets.token_bytes(16))
 
     def account(self, name: str) -> Account | None:
         """The account of that name as the file has it now, None if it does not."""

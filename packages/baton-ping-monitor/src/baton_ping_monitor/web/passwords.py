@@ -65,15 +65,15 @@ class Secret:
         return f"scrypt${n}${r}${p}${_encoded(self.salt)}${_encoded(self.digest)}"
 
 
-def hash_password(password: str) -> str:
-    """What a users file keeps of *password*. Takes a tenth of a second.
+def hash_password(password: str, cost: tuple[int, int, int] = _COST) -> str:
+    """What a users file keeps of *password*. Takes a tenth of a second; *cost* is that of scrypt.
 
     Raises ValueError for one that is empty or longer than 1,024 bytes.
     """
     if not 1 <= len(password.encode()) <= LONGEST_PASSWORD:
         raise ValueError("A password has 1 to 1,024 bytes")
     salt = secrets.token_bytes(16)
-    return str(Secret(_digest(password, salt, _COST), salt))
+    return str(Secret(_digest(password, salt, cost), salt, cost))
 
 
 def new_token() -> tuple[str, str]:
