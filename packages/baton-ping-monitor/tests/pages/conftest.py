@@ -25,7 +25,7 @@ from baton_ping_monitor.fleet.state import FleetState
 from baton_ping_monitor.observation import Observation
 from baton_ping_monitor.services import Services
 from baton_ping_monitor.settings import Retention, Settings, WebSettings
-from baton_ping_monitor.store.records import Batch, RunRecord
+from baton_ping_monitor.store.records import Batch
 from baton_ping_monitor.store.store import Store
 from baton_ping_monitor.updates import Updates
 from baton_ping_monitor.web.app import make_app
@@ -158,9 +158,14 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(tmp_path: Path, empty_database: Path) -> Iterator[Store]:
+def clock() -> StillClock:
+    return StillClock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, empty_database: Path, clock: StillClock) -> Iterator[Store]:
     path = shutil.copy(empty_database, tmp_path)
-    store = Store.open(f"sqlite:///{path}", Retention(), StillClock())
+    store = Store.open(f"sqlite:///{path}", Retention(), clock)
     yield store
     store.close()
 
@@ -172,20 +177,17 @@ def broker() -> str:
 
 
 @pytest.fixture
-async def make_dashboard(store: Store, broker: str) -> AsyncIterator[Make]:
+async def make_dashboard(store: Store, broker: str, clock: StillClock) -> AsyncIterator[Make]:
     """Makes a dashboard with settings of the test's own."""
     made: list[tuple[httpx2.AsyncClient, PingRuns]] = []
 
     def make(web: WebSettings | None = None, *, pings_by_itself: bool = True) -> Dashboard:
-        clock, updates, condition = StillClock(), Updates(), Condition()
+        updates, condition = Updates(), Condition()
         state = FleetState(Limits.of(10.0), pings_by_itself=pings_by_itself)
         state.tick(clock())
 
-        async def keep(run: RunRecord) -> None:
-            store.write_run(run)
-
         configuration = Configuration(rabbit_url=broker)
-        pings = PingRuns(configuration, state, keep, clock)
+        pings = PingRuns(configuration, state, store.write_run, clock)
         services = Services(
             settings=Settings(web=web or WebSettings()),
             fleet=LiveFleet(state, clock, updates.notify),

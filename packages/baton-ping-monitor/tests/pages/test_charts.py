@@ -40,6 +40,7 @@ class TestScale:
     @pytest.mark.parametrize(
         ("width", "labels"),
         [
+            (300, ["00:12", "00:13", "00:14", "00:15", "00:16"]),
             (3600, ["23:30", "23:45", "4 Oct", "00:15"]),
             (DAY, ["06:00", "12:00", "18:00", "4 Oct"]),
             (3 * DAY, ["12:00", "2 Oct", "12:00", "3 Oct", "12:00", "4 Oct"]),
@@ -163,6 +164,15 @@ class TestBand:
 
     def test_without_a_change_it_is_as_it_is(self) -> None:
         assert [(it.state, it.width) for it in state_band([], "late", 0, 100)] == [("late", 1.0)]
+
+    def test_what_was_before_it_was_known(self) -> None:
+        changes = [Transition(50, "x", "never seen", "up")]
+        band = state_band(changes, "up", 0, 100, known_since=50)
+        assert [(it.state, it.left, it.width) for it in band] == [("", 0.0, 0.5), ("up", 0.5, 0.5)]
+        assert [it.state for it in state_band(changes, "up", 0, 100, known_since=-9)] == [
+            "never seen",
+            "up",
+        ]
 
     def test_a_change_before_its_beginning(self) -> None:
         band = state_band([Transition(-5, "x", "up", "late")], "late", 0, 100)

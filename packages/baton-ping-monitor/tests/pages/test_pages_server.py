@@ -57,6 +57,18 @@ async def test_each_span(dashboard: Dashboard, span: str) -> None:
     ]
 
 
+async def test_what_began_a_moment_ago_fills_the_chart(dashboard: Dashboard) -> None:
+    for _ in range(60):
+        dashboard.wait(10)
+        dashboard.hear()
+    page = await dashboard.get(PATH)
+    assert ">15:15</text>" in page.html
+    assert ">14:45</text>" not in page.html
+    dashboard.store.roll()
+    day = await dashboard.get(PATH, span="24h")
+    assert ">12:00</text>" in day.html
+
+
 async def test_errors_and_duplicates_are_told(dashboard: Dashboard) -> None:
     dashboard.hear(kind="error", error="Bad: <b>it broke</b>", summary="it broke", instance="one")
     for instance in ("two", "one", "two"):

@@ -25,16 +25,27 @@ class Stretch:
 
 
 def state_band(
-    transitions: Sequence[Transition], current: str, start: float, end: float
+    transitions: Sequence[Transition],
+    current: str,
+    start: float,
+    end: float,
+    known_since: float | None = None,
 ) -> list[Stretch]:
     """The stretches between *start* and *end*, from changes of state, the latest first or last.
 
-    *current* is the state at *end*: all that is known if there was no change.
+    *current* is the state at *end*: all that is known if there was no change. What was before
+    *known_since* is not known.
     """
     time = Scale(start, end)
+    known = start if known_since is None else min(max(start, known_since), end)
+    stretches = [("", start, known)]
+    stretches += [
+        (state, max(began, known), ended)
+        for state, began, ended in _stretches(transitions, current, start, end)
+    ]
     return [
         Stretch(state, began, ended, time(began), time(ended) - time(began))
-        for state, began, ended in _stretches(transitions, current, start, end)
+        for state, began, ended in stretches
         if ended > began
     ]
 

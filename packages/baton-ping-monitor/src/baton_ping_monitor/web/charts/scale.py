@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 _STEPS: Final = (1, 2, 5, 10)
-_TIME_STEPS: Final = (300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800, 1_209_600)
-"""Seconds between ticks, as clocks and calendars have them: 5 minutes to 2 weeks."""
+_TIME_STEPS: Final = (60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800, 1_209_600)
+"""Seconds between ticks, as clocks and calendars have them: a minute to 2 weeks."""
 _MONDAY: Final = 4 * 86_400
 """The first Monday of the epoch."""
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SECONDS: Final = {Span.HOUR: 3600, Span.DAY: 86_400, Span.WEEK: 604_800, Span.QUARTER: 7_776_000}
 """How long a span is."""
+_SHORTEST: Final = 300.0
 _TRANSITIONS: Final = 500
 _LISTED: Final = 20
 
@@ -56,7 +57,7 @@ async def server_page(request: Request) -> Response:
         server = _as_kept(past.record)
     if server is None:
         raise HTTPException(404, f"No server is known that is called {quoted(fqdn)}.")
-    start = now - SECONDS[span]
+    start = _start(past, span, now)
     record = past.record
     return render(
         request,
@@ -68,7 +69,7 @@ async def server_page(request: Request) -> Response:
         start=start,
         now=now,
         chart=latency_chart(past.points, start, now),
-        band=state_band(past.transitions, server.state.value, start, now),
+        band=state_band(past.transitions, server.state.value, start, now, server.first_seen),
         states={state.value: state for state in State},
         facts=fact_tree(record.facts) if record and record.facts else (),
         notice=notice(request),
@@ -86,6 +87,15 @@ def _past(history: History, fqdn: str, span: Span, now: float) -> Past:
         history.events(EventFilter(kind="error", fqdn=fqdn), 5),
         history.events(EventFilter(fqdn=fqdn), _LISTED),
     )
+
+
+def _start(past: Past, span: Span, now: float) -> float:
+    """Where charts begin. Of the shortest span only so much is shown as there is, so that what
+    began a moment ago is more than a stroke at the edge."""
+    start = now - SECONDS[span]
+    if span is not Span.HOUR or not past.points:
+        return start
+    return max(start, min(past.points[0].at, now - _SHORTEST))
 
 
 def _span(text: str) -> Span:
