@@ -20,29 +20,28 @@ export function startFilters() {
     const form = event.target.closest("form[data-filter]");
     if (!form) return;
     clearTimeout(waiting);
-    waiting = setTimeout(() => apply(form), event.target.nodeName === "SELECT" ? 0 : PATIENCE);
+    const typing = event.target.nodeName === "INPUT";
+    waiting = setTimeout(() => apply(form, typing ? event.target.name : ""), typing ? PATIENCE : 0);
   });
   document.addEventListener("submit", (event) => {
     const form = event.target.closest("form[data-filter]");
     if (!form) return;
     event.preventDefault();
     clearTimeout(waiting);
-    apply(form);
+    apply(form, "");
   });
   addEventListener("popstate", () => { void follow(); });
 }
 
-function apply(form) {
+// What is typed in one field is one step back.
+function apply(form, field) {
   const url = new URL(form.action);
   for (const [name, value] of new FormData(form)) {
     if (value.trim()) url.searchParams.append(name, value.trim());
   }
   if (url.href === location.href) return;
-  // What is typed in one go is one step back.
-  const typing = history.state?.typing && document.activeElement?.type === "search";
-  const state = { typing: document.activeElement?.type === "search" };
-  if (typing) history.replaceState(state, "", url);
-  else history.pushState(state, "", url);
+  if (field && history.state?.typed === field) history.replaceState(history.state, "", url);
+  else history.pushState({ typed: field }, "", url);
   void show();
 }
 

@@ -4,9 +4,10 @@
 import { refresh } from "./refresh.js";
 import { clock, now, setNow } from "./times.js";
 
-const SILENCE = 25_000; // the stream says something every 10 s
+const SILENCE = 21_000; // the stream says something every 10 s
 const LEAST_PAUSE = 1000;
 
+const mark = document.getElementById("live");
 const state = { stream: null, heard: 0, revision: null, wanted: false, busy: false, since: now() };
 
 export function startLive() {
@@ -20,6 +21,11 @@ export function startLive() {
     if (document.hidden) close();
     else open(address);
   });
+  // Who reads something that would move away is not disturbed.
+  document.addEventListener("toggle", () => {
+    if (state.stream && mark.dataset.state === "live") say("live");
+    if (state.wanted) want();
+  }, true);
   addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => { if (event.persisted) open(address); });
 }
@@ -66,6 +72,10 @@ function heed(news) {
   }
 }
 
+function isReading() {
+  return document.querySelector("details[data-hold][open]") !== null;
+}
+
 function want() {
   state.wanted = true;
   if (!state.busy) void again();
@@ -73,7 +83,7 @@ function want() {
 
 async function again() {
   state.busy = true;
-  while (state.wanted && !document.hidden) {
+  while (state.wanted && !document.hidden && !isReading()) {
     state.wanted = false;
     let pause = LEAST_PAUSE;
     try {
@@ -100,12 +110,11 @@ async function follow(pace) {
 }
 
 function say(what) {
-  const mark = document.getElementById("live");
   const text = document.getElementById("live-text");
   const stale = document.getElementById("stale");
   mark.dataset.state = what;
   const words = {
-    live: "Live",
+    live: isReading() ? "Held while you read" : "Live",
     blind: "No broker",
     stale: `Stale since ${clock(state.since)}`,
   }[what];

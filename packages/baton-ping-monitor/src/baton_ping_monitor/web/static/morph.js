@@ -33,31 +33,49 @@ function morphAttributes(from, to) {
 }
 
 function morphChildren(from, to) {
-  const keyed = new Map();
-  for (const child of from.children) {
-    if (child.dataset?.key !== undefined) keyed.set(child.dataset.key, child);
-  }
+  const wanted = [...to.childNodes];
+  const keyed = new Map([...from.children].filter(keyOf).map((child) => [keyOf(child), child]));
+  const needed = new Map();
+  for (const node of wanted) needed.set(kind(node), (needed.get(kind(node)) ?? 0) + 1);
+
   let at = from.firstChild;
-  for (const wanted of [...to.childNodes]) {
-    const key = wanted.dataset?.key;
-    const known = key === undefined ? undefined : keyed.get(key);
+  for (const node of wanted) {
+    const known = keyed.get(keyOf(node));
     if (known) {
-      keyed.delete(key);
       if (known === at) at = at.nextSibling;
       else from.insertBefore(known, at);
-      morph(known, wanted);
-    } else if (key === undefined && at && at.dataset?.key === undefined && at.nodeName === wanted.nodeName) {
-      const next = at.nextSibling;
-      morph(at, wanted);
-      at = next;
+      morph(known, node);
     } else {
-      from.insertBefore(wanted, at);
+      // What nothing that follows is like has gone.
+      while (at && kind(at) !== kind(node) && !needed.get(kind(at))) at = remove(at);
+      if (at && kind(at) === kind(node)) {
+        const next = at.nextSibling;
+        morph(at, node);
+        at = next;
+      } else {
+        from.insertBefore(node, at);
+      }
     }
+    needed.set(kind(node), needed.get(kind(node)) - 1);
   }
-  while (at) {
-    const next = at.nextSibling;
-    at.remove();
-    at = next;
-  }
-  for (const child of keyed.values()) child.remove();
+  while (at) at = remove(at);
+}
+
+function remove(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
+}
+
+function keyOf(node) {
+  return node.dataset?.key;
+}
+
+// What two nodes have in common that are the same part of a page.
+function kind(node) {
+  if (node.nodeType !== Node.ELEMENT_NODE) return node.nodeName;
+  const key = keyOf(node);
+  if (key !== undefined) return `=${key}`;
+  const [name] = (node.getAttribute("class") ?? "").split(" ");
+  return `${node.nodeName}#${node.id}.${name}`;
 }
