@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from axe_playwright_python.async_playwright import Axe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from playwright.async_api import Page
 
 OPTIONS: Final[dict[str, Any]] = {
@@ -16,9 +18,11 @@ OPTIONS: Final[dict[str, Any]] = {
 GRAVE: Final = frozenset({"serious", "critical"})
 
 
-async def faults_of(page: Page) -> list[str]:
-    """A line for each element at fault, those that axe calls serious or critical."""
-    results = await Axe().run(page, options=OPTIONS)
+async def faults_of(page: Page, rules: Sequence[str] | None = None) -> list[str]:
+    """A line for each element at fault, those that axe calls serious or critical; by all rules, or
+    by *rules* alone."""
+    options = OPTIONS if rules is None else OPTIONS | {"runOnly": list(rules)}
+    results = await Axe().run(page, options=options)
     return [
         f"{violation['id']} ({violation['impact']}): {' '.join(map(str, node['target']))}: "
         f"{' '.join(str(node.get('failureSummary', '')).split())}"

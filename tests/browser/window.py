@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request
@@ -24,7 +24,7 @@ FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE: Final = 15_000
+PATIENCE: Final = 20_000
 """Milliseconds that Playwright waits for what should be on a page."""
 OURS: Final = frozenset({"127.0.0.1", "localhost"})
 
@@ -33,6 +33,7 @@ OURS: Final = frozenset({"127.0.0.1", "localhost"})
 async def launched(executable: Path) -> AsyncIterator[Browser]:
     """A headless Chromium, ended with the block."""
     async with async_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE)
         browser = await playwright.chromium.launch(executable_path=executable, args=[*FLAGS])
         try:
             yield browser

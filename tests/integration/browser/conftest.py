@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -11,17 +12,31 @@ import pytest_asyncio
 from brokers.vhost import fresh_vhost
 from browser.nginx import nginx
 from browser.window import Faults, Windows, launched
-from integration.browser.dashboards import Dashboard, dashboard, simulated
+from integration.browser.dashboards import (
+    OPERATOR,
+    VIEWER,
+    Dashboard,
+    dashboard,
+    simulated,
+    user_line,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from playwright.async_api import Browser, Page
 
     from brokers.broker import Broker
 
+FOLDER: Final = Path(__file__).parent
+TIMEOUT: Final = 120
+"""Seconds for a test: a browser, a monitor and a fleet are much for a small machine."""
 SERVERS: Final = 24
 EXPECTED: Final = "absent01.example.org"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if FOLDER in item.path.parents:
+            item.add_marker(pytest.mark.timeout(TIMEOUT))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -46,19 +61,35 @@ def nginx_executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return nginx(tmp_path_factory.mktemp("nginx"))
 
 
-@pytest.fixture(scope="package")
-def populated(rabbitmq: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def populated(
+    rabbitmq: Broker, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Dashboard]:
     """A dashboard with a fleet of :data:`SERVERS` in two environments, that many tests look at, and
     a server that was expected and never came. What a test changes is another server's each."""
     folder = tmp_path_factory.mktemp("populated")
     inventory = folder / "inventory"
     inventory.write_text(f"{EXPECTED}\n")
-    with (
-        fresh_vhost(rabbitmq, "populated") as vhost,
-        simulated(vhost.url, SERVERS, "--environments", "production,staging"),
-        dashboard(vhost.url, folder, "--ping-every", "1", "--inventory", str(inventory)) as monitor,
-    ):
-        yield monitor
+    options = ("--ping-every", "1", "--inventory", str(inventory))
+    with fresh_vhost(rabbitmq, "populated") as vhost:
+        async with (
+            simulated(vhost.url, SERVERS, "--environments", "production,staging"),
+            dashboard(vhost.url, folder, *options) as monitor,
+        ):
+            yield monitor
+
+
+@pytest.fixture(scope="session")
+def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The users file of an operator and a viewer."""
+    file = tmp_path_factory.mktemp("users") / "users"
+    lines = (
+        user_line(OPERATOR[0], "operator", OPERATOR[1]),
+        user_line(VIEWER[0], "viewer", VIEWER[1]),
+    )
+    file.write_text("".join(lines))
+    file.chmod(0o600)
+    return file
 
 
 @pytest.fixture

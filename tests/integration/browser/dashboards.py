@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from brokers.ports import free_ports
 from brokers.waiting import wait_until
@@ -17,8 +18,10 @@ from integration.running import Process, command, process
 if TYPE_CHECKING:
     from pathlib import Path
 
-READY: float = 30.0
-END: float = 10.0
+READY: Final = 30.0
+END: Final = 10.0
+OPERATOR: Final = ("alice", "correct horse")
+VIEWER: Final = ("bob", "battery staple")
 
 
 @dataclass
@@ -66,7 +69,7 @@ class Dashboard:
     def stop(self) -> None:
         """End it in good order."""
         code = self._signal(signal.SIGTERM)
-        assert code == 143, self.lines
+        assert code == 0, self.lines
         assert "Traceback" not in "\n".join(self.lines)
 
     def is_ready(self) -> bool:
@@ -85,37 +88,39 @@ class Dashboard:
         return code
 
 
-@contextmanager
-def dashboard(
+@asynccontextmanager
+async def dashboard(
     amqp_url: str, folder: Path, *options: str, prefix: str = "", **environment: str
-) -> Iterator[Dashboard]:
+) -> AsyncIterator[Dashboard]:
     """One that is ready; it ends with the block."""
     it = Dashboard(amqp_url, folder, options, prefix, environment)
     with it._stack:
-        it.start()
+        await asyncio.to_thread(it.start)
         yield it
-        it.stop()
+        await asyncio.to_thread(it.stop)
 
 
-@contextmanager
-def simulated(amqp_url: str, number: int, *options: str) -> Iterator[Process]:
+@asynccontextmanager
+async def simulated(amqp_url: str, number: int, *options: str) -> AsyncIterator[Process]:
     """A fleet of that many servers that are made up, and answer."""
     arguments = ("run", "ping", "--url", amqp_url, "--simulate", str(number), *options)
     with process(*arguments, program="baton") as fleet:
-        fleet.wait_for("ready since")
+        await asyncio.to_thread(fleet.wait_for, "ready since")
         yield fleet
 
 
-@contextmanager
-def server(amqp_url: str, fqdn: str, environment: str = "production") -> Iterator[Process]:
+@asynccontextmanager
+async def server(
+    amqp_url: str, fqdn: str, environment: str = "production"
+) -> AsyncIterator[Process]:
     """A server as a process of its own."""
     name = {"BATON_FQDN": fqdn, "BATON_ENVIRONMENT": environment}
     with process("--url", amqp_url, **name) as service:
-        service.wait_for("is ready")
+        await asyncio.to_thread(service.wait_for, "is ready")
         yield service
 
 
-def user_line(name: str, role: str, password: str) -> str:
+def user_line(name: str, password: str, role: str) -> str:
     """A line of a users file, as the executable makes it."""
     ended = command(
         *("--hash-password", "--user", name, "--role", role),

@@ -44,7 +44,7 @@ async def test_events_come_by_themselves_and_can_be_filtered(
     await expect(events.nth(1).locator("pre")).to_be_visible()
     await expect(events.nth(0).locator("pre")).not_to_be_visible()
 
-    await page.get_by_label("Search").fill("burn")
+    await page.get_by_role("searchbox").fill("burn")
     await expect(events).to_have_count(1)
     await page.reload()
     await expect(events).to_have_count(1)

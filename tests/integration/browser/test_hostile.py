@@ -57,7 +57,7 @@ BODIES: Final = (
 
 async def test_the_worst_outputs(vhost: Vhost, windows: Windows, tmp_path: Path) -> None:
     async with running(vhost.configuration(), WEB):
-        with dashboard(vhost.url, tmp_path, "--ping-every", "0.5") as monitor:
+        async with dashboard(vhost.url, tmp_path, "--ping-every", "0.5") as monitor:
             fleet = await windows.open(monitor.url)
             events = await windows.open(f"{monitor.url}/events")
             await expect(state_of(fleet, WEB.fqdn)).to_have_text("up")

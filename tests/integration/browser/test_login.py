@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import expect
 
 from baton import Server
 from browser.artifacts import artifact
 from browser.axe import faults_of
-from integration.browser.dashboards import Dashboard, dashboard, user_line
+from integration.browser.dashboards import OPERATOR, VIEWER, Dashboard, dashboard
 from integration.browser.pages import row, state_of
 from integration.running import running
 
@@ -25,29 +26,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-OPERATOR: Final = ("alice", "correct horse")
-VIEWER: Final = ("bob", "battery staple")
 WEB: Final = Server("web01.example.org", "production")
 
 
-@pytest.fixture(scope="module")
-def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The users file of an operator and a viewer."""
-    file = tmp_path_factory.mktemp("users") / "users"
-    lines = (
-        user_line(OPERATOR[0], "operator", OPERATOR[1]),
-        user_line(VIEWER[0], "viewer", VIEWER[1]),
-    )
-    file.write_text("".join(lines))
-    file.chmod(0o600)
-    return file
-
-
-@pytest.fixture
-def guarded(vhost: Vhost, tmp_path: Path, users: Path) -> Iterator[Dashboard]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def guarded(vhost: Vhost, tmp_path: Path, users: Path) -> AsyncIterator[Dashboard]:
     """A dashboard that lets in those two."""
     options = ("--ping-every", "0.5", "--users-file", str(users))
-    with dashboard(vhost.url, tmp_path, *options) as monitor:
+    async with dashboard(vhost.url, tmp_path, *options) as monitor:
         yield monitor
 
 
@@ -66,7 +52,7 @@ async def test_logging_in_and_out(guarded: Dashboard, windows: Windows, vhost: V
         await log_in(page, *OPERATOR)
         await expect(page).to_have_url(f"{guarded.url}/events?kind=pong")
         await expect(page.get_by_text("alice operator")).to_be_visible()
-        (cookie,) = await page.context.cookies()
+        (cookie,) = [it for it in await page.context.cookies() if "session" in it.get("name", "")]
         assert cookie.get("httpOnly")
         assert cookie.get("sameSite") == "Lax"
 

@@ -33,42 +33,42 @@ HUNG = "db01.example.org"
 async def test_a_run_shows_its_progress_and_who_is_missing(
     vhost: Vhost, windows: Windows, tmp_path: Path
 ) -> None:
-    async with running(vhost.configuration(), Server("web01.example.org", "production")):
-        with (
-            server(vhost.url, HUNG) as hung,
-            dashboard(vhost.url, tmp_path, "--ping-every", "0.5") as monitor,
-        ):
-            page = await windows.open(monitor.url)
-            await expect(state_of(page, HUNG)).to_have_text("up")
-            await page.get_by_role("link", name="Ping now").click()
-            await ping(page, "production", 10)
-            await expect(page.get_by_text("All that were expected have answered.")).to_be_visible()
-            await expect(figure(page, "Answered")).to_have_text(re.compile(r"2\s+of 2"))
-            await expect(page.get_by_role("img", name="Servers by latency")).to_be_visible()
+    async with (
+        running(vhost.configuration(), Server("web01.example.org", "production")),
+        server(vhost.url, HUNG) as hung,
+        dashboard(vhost.url, tmp_path, "--ping-every", "0.5") as monitor,
+    ):
+        page = await windows.open(monitor.url)
+        await expect(state_of(page, HUNG)).to_have_text("up")
+        await page.get_by_role("link", name="Ping now").click()
+        await ping(page, "production", 10)
+        await expect(page.get_by_text("All that were expected have answered.")).to_be_visible()
+        await expect(figure(page, "Answered")).to_have_text(re.compile(r"2\s+of 2"))
+        await expect(page.get_by_role("img", name="Servers by latency")).to_be_visible()
 
-            hung.signal(signal.SIGSTOP)
-            await page.get_by_role("link", name="Ping again").click()
-            await expect(page.get_by_label("Whom")).to_have_value("production")
-            await ping(page, "production", 2)
-            await expect(page.get_by_role("heading", level=1)).to_have_text("Pinging production")
-            await expect(figure(page, "Answered")).to_have_text(re.compile(r"1\s+of 2"))
-            await expect(page.get_by_role("progressbar", name="Answered")).to_be_visible()
-            await page.screenshot(path=artifact("ping-progress.png"))
-            await expect(page.get_by_role("heading", level=1)).to_have_text("Ping production")
-            missing = page.locator("section", has=page.get_by_role("heading", name="Missing"))
-            await expect(missing).to_contain_text(HUNG)
-            await page.screenshot(path=artifact("ping-missing.png"), full_page=True)
-            assert await faults_of(page) == []
+        hung.signal(signal.SIGSTOP)
+        await page.get_by_role("link", name="Ping again").click()
+        await expect(page.get_by_label("Whom")).to_have_value("production")
+        await ping(page, "production", 2)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Pinging production")
+        await expect(figure(page, "Answered")).to_have_text(re.compile(r"1\s+of 2"))
+        await expect(page.get_by_role("progressbar", name="Answered")).to_be_visible()
+        await page.screenshot(path=artifact("ping-progress.png"))
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Ping production")
+        missing = page.locator("section", has=page.get_by_role("heading", name="Missing"))
+        await expect(missing).to_contain_text(HUNG)
+        await page.screenshot(path=artifact("ping-missing.png"), full_page=True)
+        assert await faults_of(page) == []
 
-            await page.get_by_role("navigation").get_by_role("link", name="Runs").click()
-            await expect(page.locator("table.runs tbody tr")).to_have_count(2)
-            assert await faults_of(page) == []
-            await page.get_by_role("button", name="Compare").click()
-            vanished = page.locator("section", has=page.get_by_text(HUNG))
-            await expect(vanished).to_be_visible()
-            await page.screenshot(path=artifact("ping-difference.png"))
-            assert await faults_of(page) == []
-            hung.signal(signal.SIGCONT)
+        await page.get_by_role("navigation").get_by_role("link", name="Runs").click()
+        await expect(page.locator("table.runs tbody tr")).to_have_count(2)
+        assert await faults_of(page) == []
+        await page.get_by_role("button", name="Compare").click()
+        vanished = page.locator("section", has=page.get_by_text(HUNG))
+        await expect(vanished).to_be_visible()
+        await page.screenshot(path=artifact("ping-difference.png"))
+        assert await faults_of(page) == []
+        hung.signal(signal.SIGCONT)
 
 
 async def test_what_cannot_be_pinged(populated: Dashboard, windows: Windows) -> None:

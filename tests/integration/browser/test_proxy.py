@@ -10,9 +10,9 @@ from playwright.async_api import expect
 
 from baton import Server
 from browser.nginx import in_front
-from integration.browser.dashboards import dashboard
+from integration.browser.dashboards import OPERATOR, dashboard
 from integration.browser.pages import row, state_of
-from integration.browser.test_login import OPERATOR, log_in
+from integration.browser.test_login import log_in
 from integration.running import running
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ async def test_behind_nginx(
 ) -> None:
     options = ("--ping-every", "0.5", "--users-file", str(users))
     configuration = vhost.configuration()
-    async with running(configuration, WEB):
-        with (
-            dashboard(vhost.url, tmp_path, *options, prefix="/baton") as monitor,
-            in_front(nginx_executable, tmp_path, LOCATION.format(port=monitor.port)) as outside,
-        ):
+    async with (
+        running(configuration, WEB),
+        dashboard(vhost.url, tmp_path, *options, prefix="/baton") as monitor,
+    ):
+        with in_front(nginx_executable, tmp_path, LOCATION.format(port=monitor.port)) as outside:
             page = await windows.open(f"{outside}/baton/")
             await expect(page).to_have_url(re.compile(re.escape(f"{outside}/baton/login")))
             await log_in(page, *OPERATOR)

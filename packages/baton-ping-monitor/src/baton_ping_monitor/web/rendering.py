@@ -45,6 +45,7 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
         "fleet": None,
         "trouble": "",
         "now": services.clock(),
+        "is_still": status >= 400,
     }
     if user is not None:
         shared["trouble"] = services.health.trouble

@@ -10,6 +10,9 @@ let asking = null;
 
 // One at a time. Resolves with how many milliseconds to wait at least before the next.
 export async function refresh() {
+  // What says that something went wrong is an answer to a form, or to an address with nothing there:
+  // asked for again, it would be another page.
+  if ("still" in document.body.dataset) return LONGEST_PAUSE;
   asking?.abort();
   const mine = (asking = new AbortController());
   const began = performance.now();
