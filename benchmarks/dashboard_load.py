@@ -1,0 +1,140 @@
+"""The dashboard under load: thousands of servers that are pinged every few seconds. What of them it
+saw and kept, what that costs, and how quick its first page is meanwhile."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from broker import broker_url
+from fleet import Fleet
+
+MONITOR = Path(sys.executable).parent / "baton-ping-monitor"
+TICKS = os.sysconf("SC_CLK_TCK")
+WARM_UP = 60.0
+"""Seconds after which memory should not grow any more."""
+
+
+class Monitor:
+    """A dashboard in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+        self.url = url
+        self.pid = process.pid
+
+    def fetch(self, path: str = "") -> str:
+        """A page of it."""
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=30) as answer:
+            return str(answer.read().decode())
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of a core that it has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    @property
+    def memory(self) -> float:
+        """Its resident memory in MiB."""
+        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        assert found is not None
+        return int(found[1]) / 1024
+
+
+@contextmanager
+def running(url: str, folder: Path, every: float) -> Iterator[Monitor]:
+    """A dashboard that pings every so many seconds; it ends with the block."""
+    command = [str(MONITOR), "--url", url, "--port", "0", "--instance", "load"]
+    command += ["--database", f"sqlite:///{folder}/load.db", "--ping-every", f"{every:g}"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://\S+", process.stdout.readline())
+        if found is None:
+            raise SystemExit(f"The dashboard did not start: {process.communicate()[1]}")
+        threading.Thread(target=process.communicate, daemon=True).start()
+        yield Monitor(process, found[0])
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def count(folder: Path, query: str) -> int:
+    """What the store says to *query*."""
+    with closing(sqlite3.connect(f"file:{folder}/load.db?mode=ro", uri=True)) as connection:
+        return int(connection.execute(query).fetchone()[0])
+
+
+def pinged(monitor: Monitor) -> int:
+    """How often the fleet was pinged."""
+    found = re.search(r"^baton_pings_total (\S+)", monitor.fetch("metrics"), re.MULTILINE)
+    return 0 if found is None else int(float(found[1]))
+
+
+def watch(monitor: Monitor, seconds: float) -> tuple[list[float], list[float]]:
+    """Look at the first page every second: milliseconds that it took, and MiB of memory."""
+    times: list[float] = []
+    memory: list[float] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        began = time.perf_counter()
+        monitor.fetch()
+        times.append((time.perf_counter() - began) * 1000)
+        memory.append(monitor.memory)
+        time.sleep(1)
+    return times, memory
+
+
+def main() -> None:
+    """Run it, and print figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", help="a RabbitMQ; by default one in a container")
+    parser.add_argument("--servers", type=int, default=5_000)
+    parser.add_argument("--every", type=float, default=10.0, help="seconds between two pings")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    given = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as name,
+        broker_url(given.url) as url,
+        Fleet(url, given.servers) as fleet,
+        running(url, Path(name), given.every) as monitor,
+    ):
+        folder = Path(name)
+        print(f"{given.servers:,} servers were ready after {fleet.ready:.1f} s", flush=True)
+        watch(monitor, WARM_UP)
+        cpu, began = monitor.cpu, time.monotonic()
+        times, memory = watch(monitor, given.minutes * 60)
+        spent = time.monotonic() - began
+        share = (monitor.cpu - cpu) / spent
+        rounds = pinged(monitor)
+        time.sleep(given.every * 0.8)  # the last round is answered
+        pongs = count(folder, "SELECT count(*) FROM outputs WHERE sort = 0")
+        missed = count(folder, "SELECT count(*) FROM missed")
+        size = (folder / "load.db").stat().st_size / 1024**2
+        expected = rounds * given.servers
+        print(
+            f"{rounds} pings of {given.servers:,} servers in {(spent + WARM_UP) / 60:.1f} min\n"
+            f"{pongs:,} of {expected:,} pongs kept, {missed:,} were held to be missing\n"
+            f"CPU {share:.0%} of a core\n"
+            f"memory {memory[0]:.0f} MiB after {WARM_UP:.0f} s, {memory[-1]:.0f} MiB at the end, "
+            f"{max(memory):.0f} MiB at most\n"
+            f"the fleet page: p50 {statistics.median(times):.0f} ms, "
+            f"p95 {statistics.quantiles(times, n=20)[-1]:.0f} ms\n"
+            f"the database: {size:.0f} MiB"
+        )
+
+
+if __name__ == "__main__":
+    main()
