@@ -120,7 +120,7 @@ def main() -> None:
         share = (monitor.cpu - cpu) / spent
         rounds = pinged(monitor)
         time.sleep(given.every * 0.8)  # the last round is answered
-        pongs = count(folder, "SELECT count(*) FROM outputs WHERE sort = 0")
+        pongs = count(folder, "SELECT count(*) FROM outputs WHERE sort = 1")
         missed = count(folder, "SELECT count(*) FROM missed")
         size = (folder / "load.db").stat().st_size / 1024**2
         expected = rounds * given.servers
