@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, select
 
 from baton_ping_monitor.fleet.view import Incident
-from baton_ping_monitor.observation import Observation
 from baton_ping_monitor.store.records import (
     AlertRecord,
-    Event,
-    EventFilter,
     RunRecord,
     ServerRecord,
     Transition,
 )
 from baton_ping_monitor.store.schema import (
     alerts,
-    contents,
     facts,
     incidents,
-    outputs,
     runs,
     servers,
     transitions,
 )
-
-_REPLIES: Final = 100_000
-"""Outputs that are given as those of one command."""
 
 
 def all_servers(connection: Connection, limit: int) -> Sequence[ServerRecord]:
@@ -92,106 +84,6 @@ def all_transitions(
         Transition(row.at, row.fqdn, row.before, row.after, row.by)
         for row in connection.execute(query)
     ]
-
-
-def events(connection: Connection, which: EventFilter, limit: int) -> Sequence[Event]:
-    """Outputs, the latest first; with ``after``, the oldest first."""
-    is_forward = which.after is not None
-    order = outputs.c.id.asc() if is_forward else outputs.c.id.desc()
-    window = []
-    if which.after is not None:
-        window.append(outputs.c.id > which.after)
-    if which.before is not None:
-        window.append(outputs.c.id < which.before)
-    wanted = _wanted(which)
-    if wanted:
-        # No index can serve every filter. But contents are few, and those among which the wanted
-        # outputs are can be told from the nearest output of each.
-        pick = func.min if is_forward else func.max
-        nearest = (
-            select(pick(outputs.c.id))
-            .where(outputs.c.content_id == contents.c.id, *window)
-            .correlate(contents)
-            .scalar_subquery()
-        )
-        near = select(contents.c.id, nearest.label("nearest"))
-        if which.fqdn is not None:
-            near = near.join(servers, servers.c.id == contents.c.server_id)
-        inner = near.where(*wanted).subquery()
-        near_order = inner.c.nearest.asc() if is_forward else inner.c.nearest.desc()
-        found = connection.execute(
-            select(inner.c.id, inner.c.nearest)
-            .where(inner.c.nearest.is_not(None))
-            .order_by(near_order)
-            .limit(limit)
-        ).all()
-        if not found:
-            return []
-        window.append(outputs.c.content_id.in_([row.id for row in found]))
-        if len(found) == limit:
-            last = found[-1].nearest
-            window.append(outputs.c.id <= last if is_forward else outputs.c.id >= last)
-    query = _outputs().where(*window).order_by(order).limit(limit)
-    return [_event(row) for row in connection.execute(query)]
-
-
-def _wanted(which: EventFilter) -> list[ColumnElement[bool]]:
-    wanted: list[ColumnElement[bool]] = []
-    if which.kind is not None:
-        wanted.append(contents.c.kind == which.kind)
-    if which.extension is not None:
-        wanted.append(contents.c.extension == which.extension)
-    if which.fqdn is not None:
-        wanted.append(servers.c.fqdn == which.fqdn)
-    if which.text:
-        wanted.append(contents.c.summary.icontains(which.text, autoescape=True))
-    return wanted
-
-
-def replies(connection: Connection, message_id: str) -> Sequence[Event]:
-    """The outputs that answer a command, in the order in which they came."""
-    query = _outputs().where(outputs.c.correlation_id == message_id)
-    query = query.order_by(outputs.c.id).limit(_REPLIES)
-    return [_event(row) for row in connection.execute(query)]
-
-
-def _outputs() -> Select[Any]:
-    return (
-        select(
-            outputs,
-            servers.c.fqdn,
-            contents.c.extension,
-            contents.c.kind,
-            contents.c.environment,
-            contents.c.app_names,
-            contents.c.summary,
-            contents.c.error,
-            contents.c.body,
-        )
-        .join(contents, contents.c.id == outputs.c.content_id)
-        .join(servers, servers.c.id == outputs.c.server_id)
-    )
-
-
-def _event(row: Row[Any]) -> Event:
-    return Event(
-        row.id,
-        Observation(
-            received=row.received,
-            extension=row.extension,
-            kind=row.kind,
-            fqdn=row.fqdn,
-            environment=row.environment,
-            app_names=tuple(json.loads(row.app_names)),
-            summary=row.summary,
-            body=row.body,
-            message_id=row.message_id,
-            correlation_id=row.correlation_id,
-            instance=row.instance,
-            error=row.error,
-            latency=row.latency,
-        ),
-    )
 
 
 def all_runs(connection: Connection, limit: int) -> Sequence[RunRecord]:

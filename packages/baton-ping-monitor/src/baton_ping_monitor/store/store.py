@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.exc import ResourceClosedError
 
-from baton_ping_monitor.store import points, queries, rollup
+from baton_ping_monitor.store import events, points, queries, rollup
 from baton_ping_monitor.store.database import Database
 from baton_ping_monitor.store.migrate import migrate
 from baton_ping_monitor.store.names import Names, insert, kept
@@ -178,12 +178,12 @@ class Store:
     def events(self, which: EventFilter, limit: int) -> Sequence[Event]:
         """Outputs, the latest first; with ``after``, the oldest first. Their facts are None."""
         with self._database.reading() as connection:
-            return queries.events(connection, which, limit)
+            return events.events(connection, which, limit)
 
     def replies(self, message_id: str) -> Sequence[Event]:
         """The outputs that answer a command, in the order in which they came."""
         with self._database.reading() as connection:
-            return queries.replies(connection, kept(message_id))
+            return events.replies(connection, kept(message_id))
 
     def runs(self, limit: int) -> Sequence[RunRecord]:
         """The runs that are kept, the latest first, without their replies."""
