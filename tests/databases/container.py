@@ -50,6 +50,7 @@ class ContainerServer(Server):
     container: Container
 
     _down: bool = field(default=False, init=False, repr=False)
+    _paused: bool = field(default=False, init=False, repr=False)
 
     def stop(self) -> None:
         """Shut it down."""
@@ -62,7 +63,19 @@ class ContainerServer(Server):
         self._down = False
         self.settle()
 
+    def pause(self) -> None:
+        """Freeze it: its connections stay, and it does not answer."""
+        self.container.pause()
+        self._paused = True
+
+    def unpause(self) -> None:
+        """Let it go on."""
+        self.container.unpause()
+        self._paused = False
+
     def heal(self) -> None:
         """Undo what a test that failed half-way left."""
+        if self._paused:
+            self.unpause()
         if self._down:
             self.start()

@@ -44,6 +44,14 @@ class Server:
         """Start it again, and wait until it answers."""
         raise self._unsupported("start")
 
+    def pause(self) -> None:
+        """Freeze it: its connections stay, and it does not answer."""
+        raise self._unsupported("pause")
+
+    def unpause(self) -> None:
+        """Let it go on."""
+        raise self._unsupported("unpause")
+
     def heal(self) -> None:
         """Undo what a test that failed half-way left."""
 

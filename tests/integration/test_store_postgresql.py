@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
 from baton import ConfigurationError
 from baton_ping_monitor.store.recorder import Recorder
@@ -53,6 +54,29 @@ async def test_what_comes_while_it_is_away_is_kept_when_it_is_back(
         assert await asyncio.gather(*tasks) == [(True,)] * 5
         assert recorder.trouble is None
     assert set(messages(store)) == {"before", "0", "1", "2", "3", "4"}
+
+
+async def test_an_end_does_not_wait_for_one_that_is_frozen(
+    stores: Stores, postgresql_server: Server
+) -> None:
+    store = stores.open()
+    readers = []
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async with Recorder(store, stores.clock) as recorder:
+                await recorder.record(batch("before"))
+                await asyncio.to_thread(postgresql_server.pause)
+                written = asyncio.create_task(recorder.record(batch("a")))
+                readers = [asyncio.create_task(asyncio.to_thread(store.servers)) for _ in range(3)]
+                await until(lambda: recorder.waiting)
+            with pytest.raises(RuntimeError, match="ended before this was written"):
+                await written
+            await asyncio.to_thread(store.close)
+            for reader in readers:
+                with pytest.raises(SQLAlchemyError):
+                    await reader
+    finally:
+        await asyncio.to_thread(postgresql_server.unpause)
 
 
 OPEN = """

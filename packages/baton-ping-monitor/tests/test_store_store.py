@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from baton_ping_monitor.store.records import Batch, EventFilter
-from databases.stores import Stores, messages, pong, write
+from databases.stores import DAY, Stores, messages, pong, write
 
 WRITE = """
 import sys
@@ -91,3 +91,22 @@ def test_a_store_in_memory_works_as_any_other(stores: Stores) -> None:
     thread.join()
     assert messages(store) == ["a"]
     assert store.name == "sqlite://"
+
+
+def test_its_end_comes_after_what_is_being_written_and_ends_upkeep(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("baton_ping_monitor.store.retention.AT_ONCE", 1)
+    store = stores.open()
+    write(store, *(pong(message_id=str(number)) for number in range(2_000)))
+    store.roll()
+    stores.now += 30 * DAY
+    thread = threading.Thread(target=store.prune)
+    thread.start()
+    write(store, pong(at=stores.now, message_id="new"))
+    store.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    left = messages(stores.open(), limit=3_000)
+    assert left[0] == "new"
+    assert len(left) > 2

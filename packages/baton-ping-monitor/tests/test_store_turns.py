@@ -38,6 +38,24 @@ def test_a_turn_ends_with_an_error() -> None:
         assert turns.waiting == 0
 
 
+def test_who_waits_for_idleness_is_let_go_in_time_and_harms_nobody() -> None:
+    turns = Turns()
+    assert turns.idle(0)
+    with turns.turn():
+        assert not turns.idle(0.01)
+        assert turns.waiting == 0
+    assert turns.idle(0)
+    with turns.turn():
+        thread = threading.Thread(target=turns.idle, args=(PATIENCE,))
+        thread.start()
+        while turns.waiting < 1:
+            thread.join(0.001)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    with turns.turn():
+        assert turns.waiting == 0
+
+
 def _have(turns: Turns, order: list[str], name: str) -> None:
     with turns.turn():
         order.append(name)

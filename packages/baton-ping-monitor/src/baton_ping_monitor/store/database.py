@@ -6,9 +6,10 @@ What a person can have got wrong is a ConfigurationError, which never shows a pa
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +49,9 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writing = engine.execution_options(baton_writes=True)
         self._single = single
+        self._connections: set[Any] = set()
+        event.listen(engine, "connect", lambda driver, _: self._connections.add(driver))
+        event.listen(engine, "close", lambda driver, _: self._connections.discard(driver))
 
     @classmethod
     def open(cls, url: str | None) -> Database:
@@ -65,6 +69,7 @@ class Database:
             _listen(engine)
             with engine.connect() as connection:
                 _set_up(connection)
+            engine.dispose()
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 f"The database {shown(target)} needs {error.name}: "
@@ -93,9 +98,19 @@ class Database:
         with self._writing.begin() as connection:
             yield connection
 
+    def interrupt(self) -> None:
+        """Let every thread that waits for the database fail, also for one that answers nothing."""
+        for driver in list(self._connections):
+            if isinstance(driver, sqlite3.Connection):
+                driver.interrupt()
+            elif not driver.closed:
+                with socket.socket(fileno=os.dup(driver.fileno())) as line, suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
-        """Close its connections, and let others use the file."""
+        """Close its connections, and let others use the file. Who still asks something fails."""
         self.engine.dispose()
+        self.interrupt()
         if self._single is not None:
             self._single.release()
 
@@ -169,6 +184,8 @@ def _engine(url: URL) -> Engine:
         "connect_timeout": _PATIENCE,
         "tcp_user_timeout": _PATIENCE * 1000,
         "keepalives_idle": _PATIENCE,
+        "keepalives_interval": _PATIENCE,
+        "keepalives_count": 2,
         "application_name": "baton-ping-monitor",
         "options": f"-c statement_timeout={_STATEMENT} -c lock_timeout={_STATEMENT} "
         f"-c idle_in_transaction_session_timeout={_STATEMENT} -c timezone=UTC",

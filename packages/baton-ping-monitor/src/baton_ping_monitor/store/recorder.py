@@ -26,6 +26,8 @@ _AT_ONCE: Final = 2_000
 """Observations that are written in one transaction, unless a single batch has more."""
 _WAITING: Final = 10_000
 """Observations that may wait; beyond that, whoever brings more waits."""
+_GRACE: Final = 5.0
+"""Seconds that the end waits for a transaction."""
 _LONGEST: Final = 5.0
 """Seconds between two tries at most."""
 
@@ -49,7 +51,8 @@ class Recorder:
 
     While the database fails, it tries again and again: nothing is given up as long as it runs, and
     what is not recorded is not acknowledged. Everything happens on the event loop, the writing
-    itself in a thread. To be used as an ``async with``: at the end, what waits is tried once more.
+    itself in a thread. To be used as an ``async with``: at the end, what waits is tried once more,
+    for a few seconds.
     """
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
@@ -108,8 +111,12 @@ class Recorder:
         self._is_closing = True
         self._news.set()
         self._room.set()
-        if self._task is not None:
-            await self._task
+        if self._task is None:
+            return
+        _, pending = await asyncio.wait({self._task}, timeout=_GRACE)
+        if pending:
+            self._store.interrupt()
+        await self._task
 
     async def _write(self) -> None:
         try:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         Transition,
     )
 
+_GRACE: Final = 5.0
+"""Seconds that the end waits for what is being written."""
 _SPARE: Final = 0.2
 """The part of a SQLite file's pages that may be empty before some are given back."""
 _GIVEN_BACK: Final = 500
@@ -58,6 +60,7 @@ class Store:
         self._names = Names()
         self._is_closed = False
         self._turns = Turns()
+        self._is_closing = False
 
     @classmethod
     def open(cls, url: str | None, retention: Retention, clock: Callable[[], float]) -> Self:
@@ -75,10 +78,15 @@ class Store:
         return cls(database, retention, clock)
 
     def close(self) -> None:
-        """Close it. What was written stays; whoever writes afterwards is refused."""
-        with self._turns.turn():
-            self._is_closed = True
-            self._database.close()
+        """Close it, after what is being written. What was written stays; a database that does not
+        answer is left to itself."""
+        self._is_closing = True
+        self._turns.idle(_GRACE)
+        self._database.close()
+
+    def interrupt(self) -> None:
+        """Let every thread that waits for the database fail."""
+        self._database.interrupt()
 
     @property
     def name(self) -> str:
@@ -242,7 +250,7 @@ class Store:
     def roll(self) -> None:
         """Roll up to minutes and hours what came since this was done last."""
         more = True
-        while more:
+        while more and not self._is_closing:
             with self._writing() as connection:
                 more = rollup.roll(connection)
 
@@ -250,13 +258,13 @@ class Store:
         """Delete what is older than it is to be kept, in many small transactions."""
         pruning = Pruning(self._retention, self._clock())
         more = True
-        while more:
+        while more and not self._is_closing:
             with self._writing() as connection:
                 more = pruning.step(connection)
                 if pruning.changes_names:
                     self._names.forget()
                     pruning.changes_names = False
-        while self._gives_back():
+        while not self._is_closing and self._gives_back():
             pass
 
     def _gives_back(self) -> bool:

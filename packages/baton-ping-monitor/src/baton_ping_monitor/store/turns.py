@@ -28,20 +28,38 @@ class Turns:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for this thread's turn, and have it for the block."""
-        ticket = threading.Lock()
-        ticket.acquire()
-        with self._lock:
-            if self._is_taken:
-                self._waiting.append(ticket)
-            else:
-                self._is_taken = True
-                ticket.release()
-        ticket.acquire()
+        self._take(-1)
         try:
             yield
         finally:
-            with self._lock:
-                if self._waiting:
-                    self._waiting.popleft().release()
-                else:
-                    self._is_taken = False
+            self._pass_on()
+
+    def idle(self, seconds: float) -> bool:
+        """Wait until nobody has a turn who came before this; False if that takes longer."""
+        if not self._take(seconds):
+            return False
+        self._pass_on()
+        return True
+
+    def _take(self, seconds: float) -> bool:
+        ticket = threading.Lock()
+        with self._lock:
+            if not self._is_taken:
+                self._is_taken = True
+                return True
+            ticket.acquire()
+            self._waiting.append(ticket)
+        if ticket.acquire(timeout=seconds):
+            return True
+        with self._lock:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+                return False
+        return True  # it came at the last moment
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._is_taken = False
