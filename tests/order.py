@@ -32,11 +32,10 @@ LONG = (
     "tests/integration/test_commands.py",
     "tests/integration/test_api.py",
     "tests/integration/test_permissions.py",
-    "tests/integration/test_wheels.py",
     "tests/integration/test_faults.py",
     "tests/integration/test_tls.py",
     "tests/integration/test_broker.py",
-    "tests/integration/test_simulate.py",
+    "tests/integration/test_thousand.py",
 )
 """The files that take longest, the longest first."""
 

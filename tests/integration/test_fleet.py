@@ -74,19 +74,6 @@ async def test_three_of_fifty_that_were_killed_are_missing_and_no_others(vhost: 
     assert not after.succeeded
 
 
-async def test_a_thousand_servers_end_it_when_the_last_has_answered(vhost: Vhost) -> None:
-    with ExitStack() as stack:
-        names = simulate(stack, vhost, 1000)
-        result, replies = await collect(vhost, expected=Expected(number=1000), timeout=LONG)
-    assert sorted(reply.fqdn for reply in replies) == names
-    assert result.complete
-    assert result.succeeded
-    assert (result.answered, result.replies, result.duplicates) == (1000, 1000, ())
-    assert result.took < LONG / 2
-    assert result.latency is not None
-    assert result.latency.count == 1000
-
-
 async def test_two_servers_of_one_name_are_a_duplicate(vhost: Vhost) -> None:
     configuration = vhost.configuration()
     async with running(configuration), running(configuration):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -20,70 +18,15 @@ from baton_template.answers import Answers
 from baton_template.naming import LONGEST, names_of
 from baton_template.project import planned_files
 from brokers.vhost import Vhost
+from integration.environments import ROOT, UV, Environment, build, build_wheels, environment
 from integration.pages import said, script_of
 from integration.running import Process
-
-ROOT = Path(__file__).parents[2]
-UV = os.environ.get("HATCH_UV") or shutil.which("uv")
-
-
-@dataclass(frozen=True)
-class Environment:
-    """A virtual environment of its own, and the folder that its commands are run in."""
-
-    folder: Path
-    work: Path
-
-    def path(self, program: str) -> str:
-        return str(self.folder / "bin" / program)
-
-    def run(
-        self, program: str, *arguments: str | Path, at: str = "", code: int = 0, **more: str
-    ) -> str:
-        """Run one of its commands to its end, and give what it prints."""
-        return run(self.path(program), *arguments, at=self.work / at, code=code, **more)
-
-    def install(self, *arguments: str | Path, at: str = "") -> None:
-        python = self.path("python")
-        if UV:
-            run(UV, "pip", "install", "-q", "-p", python, *arguments, at=self.work / at)
-        else:
-            run(python, "-m", "pip", "install", "-q", *arguments, at=self.work / at)
-
-
-def run(*arguments: str | Path, at: Path, code: int = 0, **more: str) -> str:
-    ended = subprocess.run(
-        [str(argument) for argument in arguments],
-        cwd=at,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-        env=os.environ | {"VIRTUAL_ENV": ""} | more,
-    )
-    assert ended.returncode == code, ended.stdout + ended.stderr
-    return ended.stdout + ended.stderr
 
 
 def used() -> float:
     """The seconds of a processor that commands have taken, however busy the machine is."""
     times = os.times()
     return times.children_user + times.children_system
-
-
-def environment(parent: Path, name: str) -> Environment:
-    folder, work = parent / name, parent / f"{name}-work"
-    work.mkdir()
-    if UV:
-        run(UV, "venv", "-q", "-p", sys.executable, folder, at=work)
-    else:
-        run(sys.executable, "-m", "venv", folder, at=work)
-    return Environment(folder, work)
-
-
-def build(source: Path, output: Path) -> None:
-    """The sdist and the wheel of *source*, as a release has them."""
-    run("hatchling", "build", "-d", output, at=source)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -98,15 +41,7 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """What of Baton an author installs."""
-    folder = tmp_path_factory.mktemp("wheels")
-    with ThreadPoolExecutor() as pool:
-        list(
-            pool.map(
-                lambda name: build(ROOT / "packages" / name, folder),
-                ("baton-core", "baton-template"),
-            )
-        )
-    return sorted(folder.glob("*.whl"))
+    return build_wheels(tmp_path_factory.mktemp("wheels"), "baton-core", "baton-template")
 
 
 @pytest.fixture(scope="module")
