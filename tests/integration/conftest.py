@@ -25,6 +25,7 @@ TLS_BROKER = pytest.StashKey[Broker | NoBroker]()
 AUTHORITY = pytest.StashKey[trustme.CA]()
 CHROMIUM = pytest.StashKey[Path | NoBrowser]()
 PREPARED = pytest.StashKey[bool]()
+CLEANUP = pytest.StashKey[ExitStack]()
 FOLDER = Path(__file__).parent
 
 
@@ -79,6 +80,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     if _needs_chromium(item) and CHROMIUM not in config.stash:
         config.stash[CHROMIUM] = _find_chromium()
     return (yield)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End what was started. On Ctrl-C, fixtures are torn down later than tests, but before this;
+    and later, pytest-xdist ends a process of tests that takes more than ten seconds."""
+    _cleanup(session.config).close()
 
 
 @pytest.fixture(scope="session")
@@ -152,10 +160,11 @@ def _find_chromium() -> Path | NoBrowser:
 
 
 def _cleanup(config: pytest.Config) -> ExitStack:
-    """What is left at the very end: on Ctrl-C, fixtures are torn down later than tests."""
-    stack = ExitStack()
-    config.add_cleanup(stack.close)
-    return stack
+    """What is left at the very end."""
+    if CLEANUP not in config.stash:
+        config.stash[CLEANUP] = ExitStack()
+        config.add_cleanup(config.stash[CLEANUP].close)  # if no session ends it
+    return config.stash[CLEANUP]
 
 
 def _started(broker: Broker | NoBroker) -> Broker:
