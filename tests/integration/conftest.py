@@ -27,6 +27,8 @@ CHROMIUM = pytest.StashKey[Path | NoBrowser]()
 PREPARED = pytest.StashKey[bool]()
 CLEANUP = pytest.StashKey[ExitStack]()
 FOLDER = Path(__file__).parent
+TIMEOUT = 150
+"""Seconds for a test of several processes and a RabbitMQ, on a machine with much else to do."""
 
 
 def _is_ours(item: pytest.Item) -> bool:
@@ -59,6 +61,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for path, its_items in files.items():
         for item in its_items if FOLDER in path.parents else ():
             item.add_marker(pytest.mark.integration)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(TIMEOUT))
     items[:] = [item for path in in_order(files, config.rootpath) for item in files[path]]
 
 

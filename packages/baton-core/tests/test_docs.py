@@ -58,6 +58,12 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+def unmeasured() -> dict[str, str]:
+    """An environment for tests of examples: their coverage is that of other tests, and measuring
+    it would take as long again."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE_")}
+
+
 def blocks(page: Path, *kinds: str) -> Iterator[str]:
     """The fenced blocks of *page* in one of the languages *kinds*."""
     for found in BLOCK.finditer(page.read_text()):
@@ -132,6 +138,7 @@ def test_the_tests_of_the_page_on_testing_pass(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments, "-p", "no:cacheprovider", str(tmp_path)],
         cwd=tmp_path,
+        env=unmeasured(),
         capture_output=True,
         text=True,
         check=False,
@@ -154,7 +161,7 @@ def test_the_extension_that_is_written_step_by_step_works(tmp_path: Path) -> Non
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(source)},
+            env={**unmeasured(), "PYTHONPATH": str(source)},
             capture_output=True,
             text=True,
             check=False,
