@@ -66,7 +66,7 @@ async def test_three_of_fifty_that_were_killed_are_missing_and_no_others(vhost: 
         for each in killed:
             each.signal(signal.SIGKILL)
             each.wait()
-        after, _ = await collect(vhost, expected=expected, timeout=3)
+        after, _ = await collect(vhost, expected=expected, timeout=5)
     assert before.complete
     assert before.answered == 50
     assert after.missing == tuple(victims)

@@ -303,14 +303,14 @@ async def test_a_limit_asks_only_so_many(fleet: Fleet) -> None:
 
 async def test_batches_are_asked_one_after_the_other(fleet: Fleet) -> None:
     await fleet.add(A, B, C)
-    batches = Batches(Amount(2), wait=0.2)
+    batches = Batches(Amount(2), wait=0.6)
     at: dict[str, float] = {}
     async with fleet.collection(expected=ALL, batches=batches, timeout=LONG) as collection:
         async for reply in collection:
             at[reply.fqdn] = time.monotonic()
-            assert reply.elapsed < 0.2
+            assert reply.elapsed < 0.6
     assert list(at)[2] == C
-    assert at[C] - max(at[A], at[B]) >= 0.2
+    assert at[C] - max(at[A], at[B]) >= 0.6
     assert collection.result().complete
     assert collection.result().answered == 3
 
@@ -467,9 +467,9 @@ async def test_the_account_of_thousands_of_silent_ones_is_made_in_a_moment(fleet
     names = tuple(f"web{number:05}.example.org" for number in range(10_000))
     collection = fleet.collection(names, expected=Expected(names=frozenset(names)))
     collection._tally.ask(names)
-    began = time.monotonic()
+    began = time.process_time()
     result = collection.result()
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
     assert (result.missing_count, result.silent) == (10_000, ())
 
 
@@ -478,10 +478,10 @@ async def test_to_count_who_is_missing_after_each_of_thousands_of_batches_is_qui
 ) -> None:
     names = tuple(f"web{number:05}.example.org" for number in range(4000))
     collection = fleet.collection(names, batches=Batches(Amount(1), max_failures=2))
-    began = time.monotonic()
+    began = time.process_time()
     for number, name in enumerate(names):
         collection._asked = number + 1
         collection._pending.add(name)
         collection._tally.finished.add(name)
         assert not collection._is_too_bad(2)
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
