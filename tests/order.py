@@ -22,6 +22,7 @@ LONG = (
     "packages/baton-core/tests/test_layers.py",
     # with a RabbitMQ: each more than twenty seconds
     "tests/integration/test_template.py",
+    "tests/integration/test_store_contract.py",
     "tests/integration/test_daemon.py",
     "tests/integration/test_fleet_commands.py",
     "tests/integration/test_doctor.py",
@@ -34,6 +35,7 @@ LONG = (
     "tests/integration/test_permissions.py",
     "tests/integration/test_faults.py",
     "tests/integration/test_tls.py",
+    "tests/integration/test_store_postgresql.py",
     "tests/integration/test_broker.py",
     "tests/integration/test_thousand.py",
 )

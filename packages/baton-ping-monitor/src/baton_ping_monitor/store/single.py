@@ -23,12 +23,12 @@ class Single:
         self._descriptor = descriptor
 
     @classmethod
-    def hold(cls, path: Path, patience: float = _PATIENCE) -> Single:
+    def hold(cls, path: Path, patience: float | None = None) -> Single:
         """Hold *path*, by a lock on a file beside it. Raises ConfigurationError when another
-        process still holds it after *patience* seconds, and OSError."""
+        process still holds it after *patience* seconds, by default a few, and OSError."""
         lock = path.with_name(f"{path.name}.lock")
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + (_PATIENCE if patience is None else patience)
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
