@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import pytest_asyncio
 
-from brokers.vhost import fresh_vhost
+from brokers.vhost import Vhost, fresh_vhost
 from browser.nginx import nginx
 from browser.window import Faults, Windows, launched
 from integration.browser.dashboards import (
     OPERATOR,
     VIEWER,
     Dashboard,
+    Monitors,
     dashboard,
     simulated,
     user_line,
@@ -59,6 +60,15 @@ async def windows(browser: Browser) -> AsyncIterator[Windows]:
 def nginx_executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The executable of a web server that can be in front of a dashboard."""
     return nginx(tmp_path_factory.mktemp("nginx"))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def monitors(vhost: Vhost, windows: Windows, tmp_path: Path) -> AsyncIterator[Monitors]:
+    """Starts dashboards on the test's own virtual host."""
+    monitors = Monitors(vhost.url, tmp_path)
+    async with monitors.stack:
+        yield monitors
+        await windows.close()
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

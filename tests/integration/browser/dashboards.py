@@ -7,7 +7,7 @@ import signal
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -98,6 +98,22 @@ async def dashboard(
         await asyncio.to_thread(it.start)
         yield it
         await asyncio.to_thread(it.stop)
+
+
+@dataclass
+class Monitors:
+    """Starts dashboards on a virtual host; they end with the test, after the windows that look at
+    them."""
+
+    amqp_url: str
+    folder: Path
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def run(self, *options: str, amqp_url: str | None = None, prefix: str = "") -> Dashboard:
+        """One that is ready, pings twice a second, and keeps what it sees in the folder."""
+        options = ("--ping-every", "0.5", *options)
+        made = dashboard(amqp_url or self.amqp_url, self.folder, *options, prefix=prefix)
+        return await self.stack.enter_async_context(made)
 
 
 @asynccontextmanager

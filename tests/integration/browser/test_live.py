@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 from contextlib import AsyncExitStack
@@ -12,29 +13,29 @@ from playwright.async_api import expect
 
 from baton import Server
 from browser.artifacts import artifact
-from integration.browser.dashboards import dashboard, server
+from integration.browser.dashboards import server
 from integration.browser.pages import row, state_of
 from integration.line import Line
 from integration.running import running
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from brokers.vhost import Vhost
     from browser.window import Windows
+    from integration.browser.dashboards import Monitors
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+WHILE = re.compile(r"([4-9]|\d\d) s ago")
 WEB = "web01.example.org"
 DB = "db01.example.org"
 STALE = "The monitor does not answer."
-FAST = ("--ping-every", "0.5")
 
 
 async def test_a_server_appears_goes_missing_and_comes_back(
-    vhost: Vhost, windows: Windows, tmp_path: Path
+    vhost: Vhost, windows: Windows, monitors: Monitors
 ) -> None:
-    async with dashboard(vhost.url, tmp_path, *FAST) as monitor, AsyncExitStack() as process:
+    monitor = await monitors.run()
+    async with AsyncExitStack() as process:
         page = await windows.open(monitor.url)
         await expect(page.get_by_text("No server has answered yet")).to_be_visible()
         await page.evaluate("window.isTheSame = true")
@@ -62,44 +63,42 @@ async def test_a_server_appears_goes_missing_and_comes_back(
 
 
 async def test_when_the_broker_is_away_the_page_says_so_and_nothing_is_called_missing(
-    vhost: Vhost, windows: Windows, tmp_path: Path
+    vhost: Vhost, windows: Windows, monitors: Monitors
 ) -> None:
     server = Server(WEB, "production")
     async with Line(vhost.url) as line, running(vhost.configuration(), server):
-        async with dashboard(line.end, tmp_path, *FAST) as monitor:
-            page = await windows.open(monitor.url)
-            await expect(state_of(page, WEB)).to_have_text("up")
-            banner = page.get_by_role("alert").filter(has_text="No broker since")
-            await expect(banner).to_have_count(0)
+        monitor = await monitors.run(amqp_url=line.end)
+        page = await windows.open(monitor.url)
+        await expect(state_of(page, WEB)).to_have_text("up")
+        banner = page.get_by_role("alert").filter(has_text="No broker since")
+        await expect(banner).to_have_count(0)
 
-            await line.cut()
-            await expect(banner).to_be_visible()
-            # Eight pings would have passed.
-            await expect(row(page, WEB).locator(".col-pong")).to_have_text(
-                re.compile("[4-9] s ago")
-            )
-            await expect(state_of(page, WEB)).to_have_text("up")
-            await expect(page).to_have_title("Fleet · Baton")
-            await page.screenshot(path=artifact("live-blind.png"))
+        await line.cut()
+        await expect(banner).to_be_visible()
+        # Eight pings would have passed.
+        await expect(row(page, WEB).locator(".col-pong")).to_have_text(WHILE)
+        await expect(state_of(page, WEB)).to_have_text("up")
+        await expect(page).to_have_title("Fleet · Baton")
+        await page.screenshot(path=artifact("live-blind.png"))
 
-            await line.mend()
-            await expect(banner).to_have_count(0)
-            await expect(state_of(page, WEB)).to_have_text("up")
+        await line.mend()
+        await expect(banner).to_have_count(0)
+        await expect(state_of(page, WEB)).to_have_text("up")
 
 
 async def test_when_the_monitor_is_gone_the_page_says_that_it_is_stale(
-    vhost: Vhost, windows: Windows, tmp_path: Path
+    vhost: Vhost, windows: Windows, monitors: Monitors
 ) -> None:
+    monitor = await monitors.run()
     async with running(vhost.configuration(), Server(WEB, "production")):
-        async with dashboard(vhost.url, tmp_path, *FAST) as monitor:
-            page = await windows.open(monitor.url)
-            await expect(state_of(page, WEB)).to_have_text("up")
-            stale = page.get_by_role("alert").filter(has_text="The monitor does not answer.")
+        page = await windows.open(monitor.url)
+        await expect(state_of(page, WEB)).to_have_text("up")
+        stale = page.get_by_role("alert").filter(has_text="The monitor does not answer.")
+        await expect(stale).to_have_count(0)
+        with windows.faults.expected("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED"):
+            await asyncio.to_thread(monitor.kill)
+            await expect(stale).to_be_visible()
+            await page.screenshot(path=artifact("live-stale.png"))
+            await asyncio.to_thread(monitor.start)
             await expect(stale).to_have_count(0)
-            with windows.faults.expected("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED"):
-                monitor.kill()
-                await expect(stale).to_be_visible()
-                await page.screenshot(path=artifact("live-stale.png"))
-                monitor.start()
-                await expect(stale).to_have_count(0)
-            await expect(state_of(page, WEB)).to_have_text("up")
+        await expect(state_of(page, WEB)).to_have_text("up")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -12,7 +11,7 @@ from playwright.async_api import expect
 from baton import Server
 from browser.artifacts import artifact
 from browser.axe import faults_of
-from integration.browser.dashboards import OPERATOR, VIEWER, Dashboard, dashboard
+from integration.browser.dashboards import OPERATOR, VIEWER, Dashboard, Monitors
 from integration.browser.pages import row, state_of
 from integration.running import running
 
@@ -30,11 +29,9 @@ WEB: Final = Server("web01.example.org", "production")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def guarded(vhost: Vhost, tmp_path: Path, users: Path) -> AsyncIterator[Dashboard]:
+async def guarded(monitors: Monitors, users: Path) -> Dashboard:
     """A dashboard that lets in those two."""
-    options = ("--ping-every", "0.5", "--users-file", str(users))
-    async with dashboard(vhost.url, tmp_path, *options) as monitor:
-        yield monitor
+    return await monitors.run("--users-file", str(users))
 
 
 async def test_logging_in_and_out(guarded: Dashboard, windows: Windows, vhost: Vhost) -> None:

@@ -12,18 +12,16 @@ from playwright.async_api import expect
 from baton import Server
 from browser.artifacts import artifact
 from browser.axe import faults_of
-from integration.browser.dashboards import dashboard, server
+from integration.browser.dashboards import server
 from integration.browser.pages import state_of
 from integration.running import running
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from playwright.async_api import Locator, Page
 
     from brokers.vhost import Vhost
     from browser.window import Windows
-    from integration.browser.dashboards import Dashboard
+    from integration.browser.dashboards import Dashboard, Monitors
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -31,13 +29,13 @@ HUNG = "db01.example.org"
 
 
 async def test_a_run_shows_its_progress_and_who_is_missing(
-    vhost: Vhost, windows: Windows, tmp_path: Path
+    vhost: Vhost, windows: Windows, monitors: Monitors
 ) -> None:
     async with (
         running(vhost.configuration(), Server("web01.example.org", "production")),
         server(vhost.url, HUNG) as hung,
-        dashboard(vhost.url, tmp_path, "--ping-every", "0.5") as monitor,
     ):
+        monitor = await monitors.run()
         page = await windows.open(monitor.url)
         await expect(state_of(page, HUNG)).to_have_text("up")
         await page.get_by_role("link", name="Ping now").click()
@@ -76,7 +74,7 @@ async def test_what_cannot_be_pinged(populated: Dashboard, windows: Windows) -> 
     await page.get_by_label("Whom").fill("no/such\u202ekey " + "x" * 300)
     with windows.faults.expected("400"):
         await page.get_by_role("button", name="Ping", exact=True).click()
-        await expect(page.get_by_role("alert").filter(has_text="key")).to_be_visible()
+        await expect(page.get_by_role("alert").filter(has_text="is no target")).to_be_visible()
     await page.goto(f"{populated.url}/ping")
     await ping(page, "nobody.example.org", 1)
     await expect(page.get_by_text("Nobody listens on nobody.example.org")).to_be_visible()

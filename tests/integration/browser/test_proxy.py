@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from baton import Server
 from browser.nginx import in_front
-from integration.browser.dashboards import OPERATOR, dashboard
+from integration.browser.dashboards import OPERATOR
 from integration.browser.pages import row, state_of
 from integration.browser.test_login import log_in
 from integration.running import running
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from brokers.vhost import Vhost
     from browser.window import Windows
+    from integration.browser.dashboards import Monitors
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -40,14 +41,16 @@ location /baton/ {{
 
 
 async def test_behind_nginx(
-    vhost: Vhost, windows: Windows, tmp_path: Path, users: Path, nginx_executable: Path
+    vhost: Vhost,
+    monitors: Monitors,
+    windows: Windows,
+    users: Path,
+    nginx_executable: Path,
+    tmp_path: Path,
 ) -> None:
-    options = ("--ping-every", "0.5", "--users-file", str(users))
     configuration = vhost.configuration()
-    async with (
-        running(configuration, WEB),
-        dashboard(vhost.url, tmp_path, *options, prefix="/baton") as monitor,
-    ):
+    monitor = await monitors.run("--users-file", str(users), prefix="/baton")
+    async with running(configuration, WEB):
         with in_front(nginx_executable, tmp_path, LOCATION.format(port=monitor.port)) as outside:
             page = await windows.open(f"{outside}/baton/")
             await expect(page).to_have_url(re.compile(re.escape(f"{outside}/baton/login")))
