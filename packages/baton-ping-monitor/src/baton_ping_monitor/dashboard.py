@@ -53,6 +53,8 @@ _INVENTORY: Final = 5.0
 """Seconds between two looks at whether the file of expected servers was changed."""
 _RESTORED: Final = 20_000
 """Changes of state, and incidents, of the past that are read at the start at most."""
+_LAST_WRITES: Final = 2.0
+"""Seconds for keeping runs, incidents and what people were told, at the end."""
 _LAST_CHANGES: Final = 2.0
 """Seconds for keeping what has become of the fleet, at the end."""
 
@@ -197,6 +199,9 @@ class Dashboard(Watched):
 
         async def close() -> None:
             keeper.close()
+            _, pending = await asyncio.wait({keeping}, timeout=_LAST_WRITES)
+            if pending:
+                store.interrupt()
             self._abandoned += await keeping
 
         self._stack.push_async_callback(close)
