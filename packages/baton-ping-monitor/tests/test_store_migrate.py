@@ -83,7 +83,7 @@ def test_a_database_of_the_first_revision_is_brought_up_to_date(path: Path, stor
 def test_a_database_that_is_up_to_date_is_not_touched(
     path: Path, stores: Stores, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "baton_ping_monitor")
+    caplog.set_level("INFO")
     write(stores.open(), pong(message_id="m1"))
     stores.close()
     assert [record.message for record in caplog.records] == ["database migrated"]

@@ -7,6 +7,7 @@ import resource
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
@@ -164,7 +165,7 @@ def locked(path: Path) -> Iterator[None]:
 def full(path: Path) -> Iterator[None]:
     """The system takes no more of this process's files than there is."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (min(4096, path.stat().st_size), hard))
     try:
         yield
     finally:
@@ -202,6 +203,18 @@ async def test_a_database_that_fails_is_tried_until_it_does_not(
         "database does not take what is to be written: trying until it does",
         "database takes what is to be written again",
     ]
+
+
+async def test_it_does_not_wait_for_others_that_block(store: Store) -> None:
+    gate = threading.Event()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    blocked = asyncio.create_task(asyncio.to_thread(gate.wait, PATIENCE))
+    async with Recorder(store, clock) as recorder:
+        await asyncio.sleep(0)
+        assert await recorder.record(batch("a")) == (True,)
+    assert not blocked.done()
+    gate.set()
+    assert await blocked
 
 
 async def test_at_the_end_what_waits_is_written(counted: Counted) -> None:

@@ -31,6 +31,8 @@ _PATIENCE: Final = 10
 _STATEMENT: Final = 60_000
 """Milliseconds that PostgreSQL gives a statement, and any wait for a lock."""
 _POOL: Final = 8
+"""Connections that are kept open; there are more while more threads ask at once."""
+_MORE: Final = 56
 _DRIVERS: Final = {
     "sqlite": "sqlite",
     "sqlite+pysqlite": "sqlite",
@@ -177,7 +179,7 @@ def _engine(url: URL) -> Engine:
         if "timeout" not in url.query:
             arguments["timeout"] = _BUSY
         if _is_file(url):
-            return _create(url, arguments, pool_size=_POOL)
+            return _create(url, arguments, pool_size=_POOL, max_overflow=_MORE)
         # A database in memory is that of one connection, which all threads share.
         return _create(url, arguments, pool_size=1, max_overflow=0)
     arguments = {
@@ -191,7 +193,7 @@ def _engine(url: URL) -> Engine:
         f"-c idle_in_transaction_session_timeout={_STATEMENT} -c timezone=UTC",
     }
     given = {name: value for name, value in arguments.items() if name not in url.query}
-    return _create(url, given, pool_size=_POOL, pool_pre_ping=True)
+    return _create(url, given, pool_size=_POOL, max_overflow=_MORE, pool_pre_ping=True)
 
 
 def _create(url: URL, arguments: dict[str, Any], **pool: Any) -> Engine:
@@ -228,6 +230,7 @@ def _listen(engine: Engine) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA cache_size = -32000")
         connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from alembic import command
@@ -34,7 +36,8 @@ def migrate(database: Database) -> None:
         with database.writing() as connection:
             if not database.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            found = _revision(connection)
+            with _quiet():
+                found = _revision(connection)
             if found == head:
                 return
             if found is not None and not _is_known(script, found):
@@ -44,12 +47,25 @@ def migrate(database: Database) -> None:
                     "another database with --database"
                 )
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            with _quiet():
+                command.upgrade(config, "head")
     except SQLAlchemyError as error:
         raise unreachable(database.engine.url, error) from None
     logger.info(
         "database migrated", extra={"database": database.name, "before": found, "after": head}
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what Alembic logs of each step: one line tells what was done."""
+    theirs = logging.getLogger("alembic")
+    level = theirs.level
+    theirs.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        theirs.setLevel(level)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -67,6 +68,8 @@ class Recorder:
         self._trouble: Trouble | None = None
         self._tries = 0
         self._task: asyncio.Task[None] | None = None
+        # A thread of its own: it is not to wait for others that ask the database for much.
+        self._thread = ThreadPoolExecutor(1, "recorder")
 
     @property
     def trouble(self) -> Trouble | None:
@@ -117,6 +120,7 @@ class Recorder:
         if pending:
             self._store.interrupt()
         await self._task
+        self._thread.shutdown(wait=False)
 
     async def _write(self) -> None:
         try:
@@ -148,10 +152,11 @@ class Recorder:
         """Whether it was written; False only when there is no time to try again."""
         batch = _merged([each.batch for each in taken])
         backoff = Backoff(_LONGEST)
+        loop = asyncio.get_running_loop()
         news: tuple[bool, ...] | None = None
         while news is None:
             try:
-                news = await asyncio.to_thread(self._store.write, batch)
+                news = await loop.run_in_executor(self._thread, self._store.write, batch)
             except Exception as error:  # noqa: BLE001  (whatever it is, nothing is to be lost)
                 self._failed(error)
                 if self._is_closing:

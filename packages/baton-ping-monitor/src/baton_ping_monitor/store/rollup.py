@@ -26,7 +26,7 @@ from sqlalchemy import (
 from baton_ping_monitor.store.names import insert
 from baton_ping_monitor.store.schema import Sort, hours, marks, minutes, missed, outputs
 
-AT_ONCE: Final = 20_000
+AT_ONCE: Final = 10_000
 """Rows that are rolled up in one transaction."""
 WIDTHS: Final = ((minutes, 60), (hours, 3600))
 
