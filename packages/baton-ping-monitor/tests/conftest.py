@@ -13,8 +13,9 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from baton_ping_monitor.store.store import Store
 from baton_ping_monitor.updates import Updates
 from baton_ping_monitor.web.app import make_app
 from baton_ping_monitor.web.passwords import hash_password, new_token
+from webhook import Receiver
 
 pytest.register_assert_rewrite("databases.contract")
 
@@ -162,87 +164,6 @@ Say = Callable[..., Message]
 def say() -> Say:
     """Makes outputs."""
     return output
-
-
-@pytest.fixture
-def memory_url() -> str:
-    """A broker in memory of the test's own."""
-    return f"memory://{secrets.token_hex(8)}"
-
-
-Until = Callable[[Callable[[], object]], Awaitable[None]]
-
-
-@pytest.fixture
-def until() -> Until:
-    """Waits until something is so, that no event tells of."""
-
-    async def wait(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():  # noqa: ASYNC110
-                await asyncio.sleep(0.002)
-
-    return wait
-
-
-class Receiver:
-    """A web server that takes what Apprise's ``json://`` sends, and keeps it. As many
-    requests as it ``refuses`` are answered with 503."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
-        self.refuses = 0
-        self.gate = threading.Event()
-        """Requests are answered once it is set."""
-        self.gate.set()
-        self._news = threading.Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        host, port = self._server.server_address[:2]
-        return f"json://ann:hunter2@{host!s}:{port}/secret-path?+X-Key=secret-key"
-
-    @property
-    def shown(self) -> str:
-        return f"json://ann:****@127.0.0.1:{self._server.server_address[1]}/…"
-
-    def wait_for(self, number: int) -> list[dict[str, Any]]:
-        """The messages, when there are that many."""
-        with self._news:
-            assert self._news.wait_for(lambda: len(self.messages) >= number, 15), self.messages
-            return list(self.messages)
-
-    def close(self) -> None:
-        self.gate.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                receiver.gate.wait(15)
-                refused = receiver.refuses > 0
-                with receiver._news:
-                    if refused:
-                        receiver.refuses -= 1
-                    else:
-                        receiver.messages.append(body)
-                    receiver._news.notify_all()
-                self.send_response(503 if refused else 200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
-
-        return Handler
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from baton_ping_monitor.clock import Clock
 from baton_ping_monitor.fleet.view import Blindness, Incident
 
 if TYPE_CHECKING:
-    from conftest import Receiver
+    from webhook import Receiver
 
 AT = 1_750_000_000.0
 QUICK = Pace(gather=0.05, blind=0.1, pauses=Pauses(first=0.01))
@@ -87,7 +87,7 @@ async def test_one_that_is_over_before_it_was_told_of_is_one_message(
     alerter.changed([incident()])
     alerter.changed([incident(ended=AT + 4)])
     await alerter.stop(5)
-    assert await titles(receiver, 1) == ["web01.example.org was missing briefly"]
+    assert await titles(receiver, 1) == ["web01.example.org was missing for 4 s"]
 
 
 async def test_what_was_gathered_is_sent_at_the_end(make: Make, receiver: Receiver) -> None:

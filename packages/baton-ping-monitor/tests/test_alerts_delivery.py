@@ -12,7 +12,8 @@ from baton_ping_monitor.alerts.wording import Alert, Tone
 
 if TYPE_CHECKING:
     import pytest
-    from conftest import Receiver
+
+    from webhook import Receiver
 
 QUICK = Pauses(first=0.01, longest=0.02, give_up=30)
 

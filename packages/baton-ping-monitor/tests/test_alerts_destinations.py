@@ -13,7 +13,7 @@ from baton_ping_monitor.alerts.destinations import make_destinations
 from baton_ping_monitor.alerts.wording import Alert, Tone
 
 if TYPE_CHECKING:
-    from conftest import Receiver
+    from webhook import Receiver
 
 ALERT = Alert("web01 is missing", "since <today> & *now*\nand more", Tone.BAD)
 

@@ -35,9 +35,9 @@ def test_a_server_is_back() -> None:
     assert alert.tone is Tone.GOOD
 
 
-def test_a_server_was_away_briefly() -> None:
+def test_a_server_was_missing_when_it_is_told() -> None:
     alert = wording.passed(replace(SERVER, ended=AT + 4))
-    assert alert.title == "web01.example.org was missing briefly"
+    assert alert.title == "web01.example.org was missing for 4 s"
     assert "was missing for 4 s" in alert.text
 
 

@@ -55,10 +55,10 @@ def ended(incident: Incident) -> Alert:
 
 
 def passed(incident: Incident) -> Alert:
-    """Somebody was missing for so short a time that one message tells it all."""
+    """Somebody was missing, and is not any more when it is told: one message tells it all."""
     alert = ended(incident)
     return Alert(
-        f"{_subject(incident, past=True)} missing briefly",
+        f"{_subject(incident, past=True)} missing for {_length(incident)}",
         alert.text,
         Tone.WARNING,
         alert.incidents,
