@@ -94,8 +94,8 @@ def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The users file of an operator and a viewer."""
     file = tmp_path_factory.mktemp("users") / "users"
     lines = (
-        user_line(OPERATOR[0], "operator", OPERATOR[1]),
-        user_line(VIEWER[0], "viewer", VIEWER[1]),
+        user_line(*OPERATOR, "operator"),
+        user_line(*VIEWER, "viewer"),
     )
     file.write_text("".join(lines))
     file.chmod(0o600)

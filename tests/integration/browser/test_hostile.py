@@ -64,7 +64,7 @@ async def test_the_worst_outputs(vhost: Vhost, windows: Windows, monitors: Monit
         # Both are open, and get all of it as it comes.
         await expect(row(fleet, "big.example.org")).to_be_visible()
         await expect(events.locator(".kind-malformed").first).to_be_visible()
-        await expect(fleet.get_by_text("<script>").first).to_be_visible()
+        await expect(fleet.locator("tbody").get_by_text("<script>").first).to_be_visible()
         await fleet.screenshot(path=artifact("hostile-fleet.png"))
         await events.screenshot(path=artifact("hostile-events.png"))
         for page in (fleet, events):

@@ -33,6 +33,7 @@ def names(query: str) -> list[str]:
         ("state=retired", ["old"]),
         ("state=nonsense", ["db01", "mail", "web01"]),
         ("environment=staging", ["db01", "mail"]),
+        ("environment=-", []),
         ("app=shop", ["web01"]),
         ("app=sho", []),
         ("q=WEB", ["web01"]),
@@ -51,6 +52,12 @@ def names(query: str) -> list[str]:
 )
 def test_filters_and_order(query: str, expected: list[str]) -> None:
     assert names(query) == expected
+
+
+def test_servers_without_an_environment() -> None:
+    lost = ServerView("lost.example.org", "", (), State.NEVER_SEEN)
+    assert Query(environment="-").select([lost, WEB]) == [lost]
+    assert Query().select([lost, WEB]) == [lost, WEB]
 
 
 def test_a_query_and_its_address_say_the_same() -> None:

@@ -159,3 +159,18 @@ async def test_pages_are_whole(dashboard: Dashboard, path: str) -> None:
         assert opened == page.html.count(f"</{tag}>"), tag
     identities = re.findall(r' id="([^"]+)"', page.html)
     assert len(identities) == len(set(identities))
+
+
+async def test_servers_without_an_environment_can_be_filtered(dashboard: Dashboard) -> None:
+    dashboard.hear()
+    dashboard.hear("lost.example.org", environment="")
+    page = await dashboard.get("/")
+    assert page.html.count('aria-current="true"') == 1  # all servers are shown
+    assert '<option value="-">none</option>' in page.html
+    assert "/?environment=-" in page.hrefs()
+    filtered = await dashboard.get("/", environment="-")
+    assert filtered.names() == ["lost.example.org"]
+    assert '<option value="-" selected>none</option>' in filtered.html
+    assert (
+        filtered.html.count('aria-current="true"') == 2
+    )  # that environment, and all of its states

@@ -86,6 +86,7 @@ async def test_what_cannot_be_pinged(
 ) -> None:
     page = await dashboard.post("/ping", {"targets": targets, "timeout": timeout})
     assert page.status == 400
+    assert " data-still>" in page.html  # asked for again, it would be the empty form
     assert said in page.text
     assert 'role="alert"' in page.html
 

@@ -14,6 +14,8 @@ from baton_ping_monitor.fleet.view import ServerView, State
 
 PAGE_SIZE: Final = 100
 """Servers on a page."""
+NOWHERE: Final = "-"
+"""What the environment of servers that have none is called in an address."""
 _TEXT_LIMIT: Final = 300
 _MOST_PAGES: Final = 10_000
 
@@ -123,7 +125,7 @@ sort='latency', descending=True, page=1)
                 return False
         elif server.state is State.RETIRED:
             return False
-        if self.environment and server.environment != self.environment:
+        if self.environment and (server.environment or NOWHERE) != self.environment:
             return False
         return not self.app or self.app in server.app_names
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from baton_ping_monitor.fleet.view import State
-from baton_ping_monitor.web.listing import Query, apps_of, paginate
+from baton_ping_monitor.web.listing import NOWHERE, Query, apps_of, paginate
 from baton_ping_monitor.web.pages.changes import notice
 from baton_ping_monitor.web.rendering import link, render
 
@@ -43,6 +43,7 @@ async def fleet_page(request: Request) -> Response:
         page=paginate(query.select(view.servers), query.page),
         apps=apps_of(view.servers),
         columns=COLUMNS,
+        nowhere=NOWHERE,
         environments=view.environments[:MOST_ENVIRONMENTS],
         hidden_environments=max(0, len(view.environments) - MOST_ENVIRONMENTS),
         server_base=link(request, "server", fqdn="-").removesuffix("-"),
