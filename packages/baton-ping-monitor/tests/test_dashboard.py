@@ -23,7 +23,8 @@ from baton_ping_monitor.fleet.view import State
 from baton_ping_monitor.settings import AlertSettings, PingSettings, Settings, WebSettings
 
 if TYPE_CHECKING:
-    from conftest import Receiver, Until
+    from conftest import Until
+    from webhook import Receiver
 
 WEB = Server("web01.example.org", "production", ("shop",), {"cpus": 4})
 
