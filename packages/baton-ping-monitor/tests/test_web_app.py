@@ -76,6 +76,12 @@ async def test_all_links_are_below_the_prefix(make_site: MakeSite, keeps: bool) 
     assert any(path.startswith("/static/") for path in seen)
 
 
+@pytest.mark.parametrize("path", ["/baton", "/baton/", "/"])
+async def test_the_prefix_alone_is_the_first_page(make_site: MakeSite, path: str) -> None:
+    async with make_site(prefix="/baton").client() as browser:
+        assert (await browser.get(path)).status_code == 200
+
+
 async def test_static_files_are_kept_for_ever_by_their_version(site: Site) -> None:
     async with site.client() as browser:
         page = await browser.get("/")

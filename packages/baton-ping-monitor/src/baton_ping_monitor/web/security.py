@@ -103,7 +103,9 @@ class Prefix:
         """Pass it on with the whole path, as ASGI wants it."""
         if self._prefix and scope["type"] == "http":
             path = scope["path"]
-            if path != self._prefix and not path.startswith(f"{self._prefix}/"):
+            if path == self._prefix:
+                path += "/"
+            elif not path.startswith(f"{self._prefix}/"):
                 path = self._prefix + path
             scope = {**scope, "path": path, "root_path": self._prefix}
         await self._app(scope, receive, send)
