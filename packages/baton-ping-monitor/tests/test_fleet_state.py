@@ -402,7 +402,7 @@ def test_known_servers_are_not_driven_out_by_a_flood_of_names() -> None:
 def test_the_file_of_who_is_expected_is_bounded_too() -> None:
     fleet = FleetState(Limits(servers=3))
     fleet.expect({f"web{number}": "" for number in range(5)}, 0.0)
-    assert len(fleet.view(0.0).servers) == 3
+    assert (len(fleet.view(0.0).servers), fleet.view(0.0).forgotten) == (3, 2)
 
 
 def test_what_is_kept_is_restored(fleet: FleetState) -> None:

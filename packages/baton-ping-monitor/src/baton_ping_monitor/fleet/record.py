@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from baton.server import Server
 from baton_ping_monitor.fleet.instances import Instances
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 SAMPLES: Final = 30
 """Latencies that are remembered of a server."""
 _FLAPS: Final = 1_000
+_STATES: Final = {state.value: state for state in State}
 
 
 @dataclass(slots=True)
@@ -59,6 +61,32 @@ class Record:
     facts_asked: float | None = None
     kept: float = 0.0
     shown: ServerView | None = None
+
+    @classmethod
+    def restored(
+        cls, kept: ServerRecord, latencies: Iterable[float | None], limits: Limits
+    ) -> Self:
+        """What was kept of a server. One that was missing is missing until it is heard."""
+        state = _STATES.get(kept.state, State.NEVER_SEEN)
+        record = cls(
+            fqdn=kept.fqdn,
+            environment=kept.environment,
+            app_names=kept.app_names,
+            state=state,
+            since=kept.since,
+            first_seen=kept.first_seen,
+            seen=kept.last_seen,
+            pong=kept.last_pong,
+            silent={State.MISSING: limits.silent, State.LATE: 1}.get(state, 0),
+            is_expected=kept.is_expected,
+            is_retired=kept.is_retired,
+            maintenance_until=kept.maintenance_until,
+            correlates=True,
+            facts_at=kept.facts_at,
+        )
+        record.latencies.extend(latencies)
+        record.latency = record.latencies[-1] if record.latencies else None
+        return record
 
     def judge(self, now: float, sighted: float, limits: Limits) -> State:
         """The state that it is in *now*; silence is counted from *sighted* on at the earliest."""

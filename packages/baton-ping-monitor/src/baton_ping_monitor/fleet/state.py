@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from baton_ping_monitor.fleet.answers import Answers
 from baton_ping_monitor.fleet.changes import Changes, Journal
 from baton_ping_monitor.fleet.incidents import Incidents
-from baton_ping_monitor.fleet.index import Index
-from baton_ping_monitor.fleet.limits import DAY, Limits
+from baton_ping_monitor.fleet.limits import Limits
 from baton_ping_monitor.fleet.recent import Recent
 from baton_ping_monitor.fleet.record import Record
-from baton_ping_monitor.fleet.rounds import Rounds
+from baton_ping_monitor.fleet.roster import Roster
 from baton_ping_monitor.fleet.showing import Showing
 from baton_ping_monitor.fleet.view import Blindness, FleetView, Incident, ServerView, State
 from baton_ping_monitor.observation import MALFORMED, Observation
@@ -30,11 +30,6 @@ _KEPT_EVERY: Final = 60.0
 """Seconds after which it is kept again when a server was heard last."""
 _ASLEEP: Final = 5.0
 """Seconds without a tick after which this process itself was held up, not the servers silent."""
-_STATES: Final = {state.value: state for state in State}
-_FACTS_AGAIN: Final = 300.0
-"""Seconds after which a server that did not tell its facts is asked for them again."""
-_FULL_FOR: Final = 60.0
-"""Seconds for which no room is looked for when there was none."""
 
 
 class FleetState:
@@ -49,9 +44,10 @@ class FleetState:
         self.limits = limits or Limits()
         self.blindness: Blindness | None = None
         self._pings_by_itself = pings_by_itself
-        self._servers: dict[str, Record] = {}
-        self._index = Index()
-        self._rounds = Rounds(self.limits.pings, self.limits.patience)
+        self._roster = Roster(self.limits.servers)
+        self._servers = self._roster.records
+        self._answers = Answers(self._roster.index, self.limits)
+        self._rounds = self._answers.rounds
         self._outputs: Recent[None] = Recent(self.limits.outputs)
         self._incidents = Incidents()
         self._journal = Journal()
@@ -62,7 +58,6 @@ class FleetState:
         self._sighted = 0.0
         self._ticked: float | None = None
         self._last_output: float | None = None
-        self._full_until = 0.0
 
     def restore(
         self,
@@ -74,26 +69,7 @@ class FleetState:
         """What was known before a restart: the servers, their last latencies, the incidents, and
         the transitions of the last day. Whoever was missing is missing until it is heard."""
         for kept in servers:
-            state = _STATES.get(kept.state, State.NEVER_SEEN)
-            record = Record(
-                fqdn=kept.fqdn,
-                environment=kept.environment,
-                app_names=kept.app_names,
-                state=state,
-                since=kept.since,
-                first_seen=kept.first_seen,
-                seen=kept.last_seen,
-                pong=kept.last_pong,
-                silent={State.MISSING: self.limits.silent, State.LATE: 1}.get(state, 0),
-                is_expected=kept.is_expected,
-                is_retired=kept.is_retired,
-                maintenance_until=kept.maintenance_until,
-                correlates=True,
-                facts_at=kept.facts_at,
-            )
-            record.latencies.extend((latencies or {}).get(kept.fqdn, ()))
-            record.latency = record.latencies[-1] if record.latencies else None
-            self._add(record)
+            self._add(Record.restored(kept, (latencies or {}).get(kept.fqdn, ()), self.limits))
         self._incidents.restore(incidents)
         for each in sorted(flaps, key=lambda it: it.at):
             if each.after == State.MISSING and each.fqdn in self._servers:
@@ -126,15 +102,7 @@ class FleetState:
         listens. Answers may have been observed before. A ping of which it is not known whether
         it went out is none."""
         self._counts["pings"] += 1
-        self._rounds.alive(now)
-        begun = self._rounds.begin(pings, filter(None, pings.values()), now)
-        ids = set(filter(None, pings.values()))
-        for target in pings:
-            for record in self._index.reached(target).values():
-                record.asked = begun.number
-                if record.early is not None and record.early[0] in ids:
-                    self._answered(record, begun.number, record.early[1] - now)
-                    record.early = None
+        self._answers.sent(pings, now)
         self._showing.changed()
 
     def observe(self, seen: Observation) -> Observation:
@@ -150,7 +118,6 @@ class FleetState:
             return seen
         record = self._find(seen)
         if record is None:
-            self._counts["forgotten"] += 1
             return seen
         record.shown = None
         record.silent = 0
@@ -218,8 +185,10 @@ class FleetState:
         if self.blindness is not None:
             return
         for judged in self._rounds.due(now):
-            self._judge_round(judged.number, judged.targets, judged.sent, now)
+            for record in self._answers.judge(judged):
+                self._journal.missed(record.fqdn, judged.sent)
             self._stale.update(self._incidents.unsettled)
+            self._showing.changed()
         for record in self._servers.values():
             state = record.judge(now, self._sighted, self.limits)
             if state is not record.state:
@@ -257,28 +226,12 @@ class FleetState:
     def reached(self, targets: Iterable[str]) -> frozenset[str]:
         """The servers that *targets* reach and that should answer: not those that are retired or
         in maintenance."""
-        return frozenset(
-            fqdn
-            for target in targets
-            for fqdn, record in self._index.reached(target).items()
-            if record.state not in (State.RETIRED, State.MAINTENANCE)
-        )
+        return self._roster.reached(targets)
 
     def due_for_facts(self, now: float, every: float, most: int) -> list[str]:
         """At most so many servers that should be asked for their facts *now*: those that answer,
         and have not told them for *every* seconds. They are held to be asked."""
-        due: list[str] = []
-        again = min(every, _FACTS_AGAIN)
-        for record in self._servers.values():
-            if len(due) == most:
-                break
-            if record.state is not State.UP or not record.correlates:
-                continue
-            told, asked = record.facts_at, record.facts_asked
-            if (told is None or told <= now - every) and (asked is None or asked <= now - again):
-                record.facts_asked = now
-                due.append(record.fqdn)
-        return due
+        return self._roster.due_for_facts(now, every, most)
 
     def take_changes(self) -> Changes:
         """What is to be kept, and was not taken before."""
@@ -289,7 +242,7 @@ class FleetState:
         record.pongs += 1
         record.good += 1
         record.pong = seen.received
-        return self._note_answer(record, seen)
+        return replace(seen, latency=self._answers.note(record, seen))
 
     def _error(self, record: Record, seen: Observation) -> None:
         self._counts["errors"] += 1
@@ -297,46 +250,7 @@ class FleetState:
         record.good = 0
         record.error_at = seen.received
         record.last_error = seen.error
-        self._note_answer(record, seen)
-
-    def _note_answer(self, record: Record, seen: Observation) -> Observation:
-        answered = self._rounds.of(seen.correlation_id)
-        if answered is None:
-            if seen.correlation_id is not None:
-                record.early = seen.correlation_id, seen.received
-            return seen
-        latency = seen.received - answered.sent
-        self._answered(record, answered.number, latency)
-        if seen.kind != "pong":
-            return seen
-        return replace(seen, latency=record.latency)
-
-    def _answered(self, record: Record, number: int, latency: float) -> None:
-        record.latency = max(0.0, latency)
-        record.shown = None
-        if number <= record.answered:
-            return
-        record.answered = number
-        if number <= self._rounds.judged and record.latencies and record.latencies[-1] is None:
-            record.latencies.pop()  # it comes late, but it comes
-        record.latencies.append(record.latency)
-
-    def _judge_round(self, number: int, targets: Iterable[str], sent: float, now: float) -> None:
-        asked = {
-            fqdn: record
-            for target in targets
-            for fqdn, record in self._index.reached(target).items()
-        }
-        for fqdn, record in asked.items():
-            is_new = record.first_seen is None or record.first_seen > sent
-            if record.answered >= number or record.asked < number or is_new or record.is_retired:
-                continue
-            if record.seen is None or record.seen < sent:
-                record.silent += 1
-            record.latencies.append(None)
-            record.shown = None
-            self._journal.missed(fqdn, sent)
-        self._showing.changed()
+        self._answers.note(record, seen)
 
     def _find(self, seen: Observation) -> Record | None:
         """The record of whoever said that; None if there is no room for another."""
@@ -364,50 +278,35 @@ class FleetState:
         return record
 
     def _add(self, record: Record) -> None:
-        self._servers[record.fqdn] = record
-        self._index.add(record)
+        self._roster.add(record)
         self._showing.reordered()
 
     def _move(
         self, record: Record, environment: str, app_names: tuple[str, ...], now: float
     ) -> None:
         """A server is in another environment than before, or runs something else."""
-        self._index.remove(record)
         if environment != record.environment:
             self._stale |= {environment, record.environment}
             for incident in self._incidents.moved(record.fqdn, now):
                 self._journal.incident(incident)
-        record.environment, record.app_names = environment, app_names
-        self._index.add(record)
-        record.shown = None
+        self._roster.move(record, environment, app_names)
         self._keep(record)
         self._showing.reordered()
 
     def _forget(self, record: Record, now: float) -> None:
-        del self._servers[record.fqdn]
-        self._index.remove(record)
+        self._roster.forget(record)
         self._stale.add(record.environment)
         for incident in self._incidents.moved(record.fqdn, now):
             self._journal.incident(incident)
         self._showing.reordered()
 
     def _has_room(self, now: float) -> bool:
-        """Whether there is room for one server more, if need be in place of one that was not heard
-        for a day: what floods the monitor with names drives out nobody who is there."""
-        if len(self._servers) < self.limits.servers:
-            return True
-        if now < self._full_until:
+        """Whether there is room for one server more, if need be in place of others."""
+        gone = self._roster.to_forget(now)
+        if gone is None:
+            self._counts["forgotten"] += 1
             return False
-        gone = [
-            each
-            for each in self._servers.values()
-            if not each.is_expected and (each.seen or 0.0) < now - DAY
-        ]
-        if not gone:
-            self._full_until = now + _FULL_FOR
-            return False
-        gone.sort(key=lambda each: (not each.is_retired, each.seen or 0.0))
-        for record in gone[: max(1, self.limits.servers // 100)]:
+        for record in gone:
             self._counts["forgotten"] += 1
             self._forget(record, now)
         return True
@@ -436,7 +335,7 @@ class FleetState:
     def _look(self, now: float) -> None:
         """Look at the environments whose servers changed: what began, what ended?"""
         for name in self._stale:
-            members = self._index.environments.get(name, {})
+            members = self._roster.index.environments.get(name, {})
             for incident in self._incidents.look(name, members, now, self._rounds):
                 self._journal.incident(incident)
                 self._showing.reordered()

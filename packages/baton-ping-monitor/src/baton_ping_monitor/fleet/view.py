@@ -104,9 +104,9 @@ class Blindness:
 class FleetView:
     """The fleet at one moment: its servers, trouble first, and totals since the monitor began.
 
-    ``malformed`` counts what no server can have meant, ``forgotten`` the servers that were given
-    up to make room for others. ``revision`` grows with each change; ``pings_by_itself`` is false
-    for a monitor that only listens, which cannot know who is missing.
+    ``malformed`` counts what no server can have meant, ``forgotten`` what was said by, or known of,
+    servers that there was no room for. ``revision`` grows with each change; ``pings_by_itself`` is
+    false for a monitor that only listens, which cannot know who is missing.
     """
 
     now: float
