@@ -24,6 +24,7 @@ from baton_ping_monitor.settings import AlertSettings, PingSettings, Settings, W
 
 if TYPE_CHECKING:
     from conftest import Until
+
     from webhook import Receiver
 
 WEB = Server("web01.example.org", "production", ("shop",), {"cpus": 4})
