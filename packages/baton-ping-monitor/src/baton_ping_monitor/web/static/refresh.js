@@ -20,8 +20,8 @@ export async function refresh() {
     headers: { Accept: "text/html" },
     signal: AbortSignal.any([mine.signal, AbortSignal.timeout(15_000)]),
   });
-  if (response.redirected || response.status === 401) {
-    location.reload(); // logged out meanwhile
+  if (response.redirected || [401, 403, 404].includes(response.status)) {
+    location.reload(); // logged out meanwhile, or it is not kept any more: the page says what to do
     return LONGEST_PAUSE;
   }
   if (!response.ok) throw new Error(`The page answered ${response.status}`);
