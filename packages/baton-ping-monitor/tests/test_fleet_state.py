@@ -131,6 +131,21 @@ def test_pings_that_were_let_pass_are_kept(fleet: FleetState) -> None:
     assert fleet.take_changes().missed == ()
 
 
+def test_changes_of_a_server_are_told_in_the_order_in_which_they_were_made(
+    fleet: FleetState,
+) -> None:
+    """What arrived before a tick may be looked at after it, when there is much to do."""
+    ping(fleet, 1, WEB)
+    ping(fleet, 2)
+    ping(fleet, 3)
+    late = server(fleet)
+    assert (late.state, late.since) == (State.LATE, 30.0)
+    fleet.observe(said(29.5, answers="p2"))
+    assert server(fleet).since == 30.0
+    times = [each.at for each in fleet.take_changes().transitions]
+    assert times == sorted(times)
+
+
 def test_who_answers_a_later_ping_is_up_even_if_an_earlier_one_was_lost(fleet: FleetState) -> None:
     ping(fleet, 1, WEB)
     fleet.ping_sent({"production": "lost"}, 11.0)

@@ -114,12 +114,23 @@ async def test_two_runs_are_compared_the_earlier_first(dashboard: Dashboard) -> 
         assert "b 2.0 ms 90 ms 45× slower" in page.text
 
 
+async def test_who_was_not_expected_does_not_make_up_for_who_is_missing(
+    dashboard: Dashboard,
+) -> None:
+    run = kept("r1", 5.0, answered=2, expected=2, missing={"count": 1}, unexpected=["guest"])
+    dashboard.store.write_run(run)
+    page = await dashboard.get("/runs/r1")
+    assert "Answered 1 of 2 Missing 1" in page.text
+    assert "Not expected, and answered 1 guest" in page.text
+    assert "1 of 2" in (await dashboard.get("/runs")).text
+
+
 async def test_a_kept_run_shows_what_its_document_says(dashboard: Dashboard) -> None:
     run = kept(
         "r1",
         5.0,
         took=1.5,
-        answered=1,
+        answered=2,
         expected=4,
         missing={"count": 2, "names": ["lost.example.org"]},
         errors=[{"fqdn": "bad.example.org", "outcome": "failed", "class": "<b>", "message": None}],

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _KEPT_EVERY: Final = 60.0
 """Seconds after which it is kept again when a server was heard last."""
+_BEHIND: Final = 60.0
+"""Seconds at most by which what arrives is looked at later than what was judged without it."""
 _ASLEEP: Final = 5.0
 """Seconds without a tick after which this process itself was held up, not the servers silent."""
 
@@ -321,6 +323,9 @@ class FleetState:
         self._showing.reordered()
         self._stale.add(record.environment)
         if before is not state:
+            # What arrived before the last tick is looked at after it, when there is much to do.
+            if record.since is not None and 0 < record.since - now < _BEHIND:
+                now = record.since
             record.since = now
             self._journal.transition(Transition(now, record.fqdn, before, state, by))
             self._keep(record)

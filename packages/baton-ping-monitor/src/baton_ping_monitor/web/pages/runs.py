@@ -42,6 +42,14 @@ class Run:
     expected: int | None = None
     trouble: str = ""
 
+    @property
+    def present(self) -> int:
+        """How many answered of those that were expected, if it is known who was."""
+        unexpected = self.document.get("unexpected")
+        if self.expected is None or not isinstance(unexpected, list):
+            return self.answered
+        return max(0, self.answered - len(unexpected))
+
     @classmethod
     def kept(cls, record: RunRecord) -> Run:
         """One of the store."""
