@@ -221,7 +221,11 @@ def test_a_setting_of_the_dashboard_is_documented_with_its_default(key: str) -> 
     assert f"`{key.upper()}`" in DASHBOARD_PAGE.read_text()
 
 
-def test_the_configuration_of_the_page_on_the_dashboard_is_one(tmp_path: Path) -> None:
+def test_the_configuration_of_the_page_on_the_dashboard_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [each for each in os.environ if each.startswith(ENV_PREFIX)]:
+        monkeypatch.delenv(name)  # where the tests' broker is, say
     (block,) = (code for code in blocks(DASHBOARD_PAGE, "yaml") if "baton-ping-monitor.cfg" in code)
     alerts = tmp_path / "alerts"
     alerts.write_text("json://127.0.0.1\n")
