@@ -4,6 +4,7 @@ saw and kept, what that costs, and how quick its first page is meanwhile."""
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import re
 import sqlite3
@@ -14,12 +15,16 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from broker import broker_url
 from fleet import Fleet
+
+import baton
+from baton import Configuration, Message
+from baton.link import Phase
 
 MONITOR = Path(sys.executable).parent / "baton-ping-monitor"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -27,7 +32,46 @@ WARM_UP = 60.0
 """Seconds after which memory should not grow any more."""
 
 
-class Monitor:
+class Listener(baton.Monitor):
+    """Hears every output, too, and keeps nothing of it but its id."""
+
+    extension = "baton-ping"
+    batch = 1000
+
+    def __init__(self, configuration: Configuration, ids: set[str]) -> None:
+        super().__init__(configuration)
+        self._ids = ids
+
+    async def process_messages(self, messages: Sequence[Message]) -> None:
+        """Count them."""
+        self._ids.update(each.message_id for each in messages if each.message_id is not None)
+
+
+@contextmanager
+def witness(url: str) -> Iterator[set[str]]:
+    """The ids of all outputs that the broker distributes meanwhile."""
+    ids: set[str] = set()
+    ready, end = threading.Event(), threading.Event()
+
+    async def listen() -> None:
+        listener = Listener(Configuration(rabbit_url=url, prefetch=2000), ids)
+        listener.watch(lambda state: ready.set() if state.phase is Phase.READY else None)
+        await listener.start()
+        await asyncio.to_thread(end.wait)
+        await listener.stop()
+
+    thread = threading.Thread(target=asyncio.run, args=(listen(),))
+    thread.start()
+    if not ready.wait(60):
+        raise SystemExit("The broker does not answer")
+    try:
+        yield ids
+    finally:
+        end.set()
+        thread.join()
+
+
+class Dashboard:
     """A dashboard in a process of its own."""
 
     def __init__(self, process: subprocess.Popen[str], url: str) -> None:
@@ -54,7 +98,7 @@ class Monitor:
 
 
 @contextmanager
-def running(url: str, folder: Path, every: float) -> Iterator[Monitor]:
+def running(url: str, folder: Path, every: float) -> Iterator[Dashboard]:
     """A dashboard that pings every so many seconds; it ends with the block."""
     command = [str(MONITOR), "--url", url, "--port", "0", "--instance", "load"]
     command += ["--database", f"sqlite:///{folder}/load.db", "--ping-every", f"{every:g}"]
@@ -65,10 +109,16 @@ def running(url: str, folder: Path, every: float) -> Iterator[Monitor]:
         if found is None:
             raise SystemExit(f"The dashboard did not start: {process.communicate()[1]}")
         threading.Thread(target=process.communicate, daemon=True).start()
-        yield Monitor(process, found[0])
+        yield Dashboard(process, found[0])
     finally:
         process.terminate()
         process.wait(60)
+
+
+def kept(folder: Path) -> set[str]:
+    """The ids of the outputs in the store."""
+    with closing(sqlite3.connect(f"file:{folder}/load.db?mode=ro", uri=True)) as connection:
+        return {row[0] for row in connection.execute("SELECT message_id FROM outputs")}
 
 
 def count(folder: Path, query: str) -> int:
@@ -77,13 +127,13 @@ def count(folder: Path, query: str) -> int:
         return int(connection.execute(query).fetchone()[0])
 
 
-def pinged(monitor: Monitor) -> int:
+def pinged(monitor: Dashboard) -> int:
     """How often the fleet was pinged."""
     found = re.search(r"^baton_pings_total (\S+)", monitor.fetch("metrics"), re.MULTILINE)
     return 0 if found is None else int(float(found[1]))
 
 
-def watch(monitor: Monitor, seconds: float) -> tuple[list[float], list[float]]:
+def watch(monitor: Dashboard, seconds: float) -> tuple[list[float], list[float]]:
     """Look at the first page every second: milliseconds that it took, and MiB of memory."""
     times: list[float] = []
     memory: list[float] = []
@@ -110,6 +160,7 @@ def main() -> None:
         broker_url(given.url) as url,
         Fleet(url, given.servers) as fleet,
         running(url, Path(name), given.every) as monitor,
+        witness(url) as said,
     ):
         folder = Path(name)
         print(f"{given.servers:,} servers were ready after {fleet.ready:.1f} s", flush=True)
@@ -119,14 +170,17 @@ def main() -> None:
         spent = time.monotonic() - began
         share = (monitor.cpu - cpu) / spent
         rounds = pinged(monitor)
-        time.sleep(given.every * 0.8)  # the last round is answered
+        heard = set(said)
+        time.sleep(5)  # what was heard there is kept by now
+        lost = len(heard - kept(folder))
         pongs = count(folder, "SELECT count(*) FROM outputs WHERE sort = 1")
         missed = count(folder, "SELECT count(*) FROM missed")
         size = (folder / "load.db").stat().st_size / 1024**2
         expected = rounds * given.servers
         print(
             f"{rounds} pings of {given.servers:,} servers in {(spent + WARM_UP) / 60:.1f} min\n"
-            f"{pongs:,} of {expected:,} pongs kept, {missed:,} were held to be missing\n"
+            f"{len(heard):,} outputs were heard by another monitor; {lost:,} of them were lost here\n"
+            f"{pongs:,} pongs kept of {expected:,} that were asked for, {missed:,} did not come\n"
             f"CPU {share:.0%} of a core\n"
             f"memory {memory[0]:.0f} MiB after {WARM_UP:.0f} s, {memory[-1]:.0f} MiB at the end, "
             f"{max(memory):.0f} MiB at most\n"
