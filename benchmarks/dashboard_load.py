@@ -179,7 +179,7 @@ def main() -> None:
         expected = rounds * given.servers
         print(
             f"{rounds} pings of {given.servers:,} servers in {(spent + WARM_UP) / 60:.1f} min\n"
-            f"{len(heard):,} outputs were heard by another monitor; {lost:,} of them were lost here\n"
+            f"{len(heard):,} outputs were heard by another monitor, {lost:,} of them not here\n"
             f"{pongs:,} pongs kept of {expected:,} that were asked for, {missed:,} did not come\n"
             f"CPU {share:.0%} of a core\n"
             f"memory {memory[0]:.0f} MiB after {WARM_UP:.0f} s, {memory[-1]:.0f} MiB at the end, "

@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from baton.errors import BatonError, PublishFailed, Unroutable
-from baton_ping_monitor.fleet.limits import Limits
 
 if TYPE_CHECKING:
     from baton_ping.api import PingAPI
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PING: Final[dict[str, Any]] = {"type": "ping"}
+_EXPIRES: Final = 30.0
+"""Seconds that a ping may wait in the broker: an answer that comes late tells more than none."""
 _PATIENCE: Final = 0.5
 """Seconds that stopping waits for a ping that is under way."""
 
@@ -45,7 +46,6 @@ class Pinger:
         self._state = state
         self._targets = tuple(targets)
         self._every = every
-        self._expires = Limits.of(every).patience
         self._clock = clock
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pinger", daemon=True)
@@ -78,7 +78,7 @@ class Pinger:
         errors: dict[int, Exception] = {}
         try:
             ids = self._api.publish_many(
-                [(PING, target) for target in self._targets], expires=self._expires
+                [(PING, target) for target in self._targets], expires=_EXPIRES
             )
         except PublishFailed as failed:
             ids, errors = list(failed.ids), failed.errors
