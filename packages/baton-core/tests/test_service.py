@@ -690,6 +690,36 @@ class TestMonitor:
         world.broker.disconnect()
         await _answers(world, monitor)
 
+    async def test_an_instance_that_was_not_told_that_it_is_one_waits_for_itself(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The broker made the lock, but its answer did not come in time: the connection that was
+        given up holds it for some time."""
+        declare = MemoryTransport.declare
+        given_up = MemoryTransport(world.broker, TransportListener())
+        await given_up.open()
+
+        async def declare_late(transport: MemoryTransport, topology: Topology) -> None:
+            if any(queue.name.endswith(".lock") for queue in topology.queues):
+                monkeypatch.setattr(MemoryTransport, "declare", declare)
+                world.broker.declare(topology, given_up)
+                await asyncio.Event().wait()
+            await declare(transport, topology)
+
+        monkeypatch.setattr(MemoryTransport, "declare", declare_late)
+        monitor = Collecting(world.configure(deadline=0.1), "one")
+        failed = asyncio.Event()
+        watchers = monitor.watchers
+        watchers.append(lambda state: failed.set() if "held" in state.reason else None)
+        await monitor.start(lambda state: [each(state) for each in watchers])  # type: ignore[arg-type]
+        world.stops.append(monitor.stop)
+        await asyncio.wait_for(failed.wait(), 10)
+        await given_up.close()
+        ended = asyncio.ensure_future(monitor.failed())
+        await reach(lambda: monitor.state, watchers.append, Phase.READY)
+        assert not ended.done()
+        ended.cancel()
+
     async def test_a_deleted_queue_is_made_again(self, world: World) -> None:
         monitor = await world.monitor("one")
         await world.service()

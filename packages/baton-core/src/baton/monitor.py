@@ -256,12 +256,14 @@ class _MonitoringLink(Link):
         not do, it is ignored on quorum queues.)
 
         After a loss of the connection it may still be ours for as long as the broker believes in
-        the old connection.
+        the old connection; so it may if its answer did not come.
         """
         lock = Queue(f"{self._queue.name}.lock", exclusive=True)
+        held_before, self._held_lock = self._held_lock, True
         try:
             await transport.declare(Topology(queues=(lock,)))
         except Locked:
+            self._held_lock = held_before
             if self._is_taken() and not self.failure.done():
                 self.failure.set_result(
                     InstanceTaken(
@@ -270,11 +272,10 @@ class _MonitoringLink(Link):
                     )
                 )
             raise
-        self._held_lock = True
         self._patience_ends = None
 
     def _is_taken(self) -> bool:
-        """Whether it is another who holds the lock, not an old connection of ours."""
+        """Whether it is another who holds the lock, and no old connection of ours."""
         if not self._held_lock:
             return True
         now = time.monotonic()
