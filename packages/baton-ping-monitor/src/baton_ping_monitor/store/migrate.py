@@ -52,7 +52,10 @@ def migrate(database: Database) -> None:
     except SQLAlchemyError as error:
         raise unreachable(database.engine.url, error) from None
     logger.info(
-        "database migrated", extra={"database": database.name, "before": found, "after": head}
+        "The database %s was brought up to date, from revision %s to %s",
+        database.name,
+        found or "none",
+        head,
     )
 
 

@@ -191,8 +191,9 @@ class Recorder:
         if self._trouble is None:
             self._trouble = Trouble(self._clock(), reason(error))
             logger.error(
-                "database does not take what is to be written: trying until it does",
-                extra={"database": self._store.name, "reason": self._trouble.reason},
+                "The database %s does not take what is to be written: %s; trying until it does",
+                self._store.name,
+                self._trouble.reason,
                 exc_info=None if isinstance(error, SQLAlchemyError) else error,
             )
 
@@ -202,8 +203,9 @@ class Recorder:
             seconds = round(self._clock() - self._trouble.since, 1)
             self._trouble = None
             logger.info(
-                "database takes what is to be written again",
-                extra={"database": self._store.name, "seconds": seconds},
+                "The database %s takes what is to be written again, after %.0f s",
+                self._store.name,
+                seconds,
             )
 
 

@@ -57,8 +57,9 @@ class Upkeep:
         except SQLAlchemyError as error:
             if not self._failures:
                 logger.warning(
-                    "upkeep of the database failed: it is tried again",
-                    extra={"database": self._store.name, "reason": reason(error)},
+                    "The upkeep of the database %s failed: %s; it is tried again",
+                    self._store.name,
+                    reason(error),
                 )
             self._failures += 1
         else:
