@@ -10,7 +10,14 @@ container, as :mod:`brokers` does.
 """
 
 from databases.container import ContainerServer
-from databases.provide import NoDatabase, fresh_database, run_postgresql
+from databases.provide import NoDatabase, fresh_database, fresh_schema, run_postgresql
 from databases.server import Server
 
-__all__ = ["ContainerServer", "NoDatabase", "Server", "fresh_database", "run_postgresql"]
+__all__ = [
+    "ContainerServer",
+    "NoDatabase",
+    "Server",
+    "fresh_database",
+    "fresh_schema",
+    "run_postgresql",
+]

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from baton_ping_monitor.store.store import Store
+from databases import Server, fresh_database, fresh_schema
 from databases.contract.events import *  # noqa: F403
 from databases.contract.history import *  # noqa: F403
 from databases.contract.outputs import *  # noqa: F403
@@ -17,10 +18,17 @@ from databases.contract.servers import *  # noqa: F403
 from databases.stores import Stores
 
 
+@pytest.fixture(scope="module")
+def database(postgresql_server: Server) -> Iterator[str]:
+    """The database of these tests; each has its own schema."""
+    with fresh_database(postgresql_server, "contract") as url:
+        yield url
+
+
 @pytest.fixture
-def stores(postgresql: str) -> Iterator[Stores]:
-    with ExitStack() as stack:
-        yield Stores(postgresql, stack)
+def stores(database: str) -> Iterator[Stores]:
+    with fresh_schema(database) as url, ExitStack() as stack:
+        yield Stores(url, stack)
 
 
 @pytest.fixture

@@ -45,8 +45,11 @@ def mixed(store: Store) -> Store:
         failure(DB, message_id="error 2"),
         pong(WEB, message_id="other", summary="another Pong"),
     )
-    for number in range(30):
-        write(store, pong(WEB, message_id=f"w{number}"), pong(DB, message_id=f"d{number}"))
+    many = [(WEB, "w", number) for number in range(30)] + [
+        (DB, "d", number) for number in range(30)
+    ]
+    many.sort(key=lambda each: each[2])
+    write(store, *(pong(fqdn, message_id=f"{name}{number}") for fqdn, name, number in many))
     return store
 
 
