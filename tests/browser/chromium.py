@@ -13,8 +13,14 @@ from brokers.errors import Unavailable
 from brokers.lock import locked
 
 VARIABLE: Final = "BATON_TEST_CHROMIUM"
-PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-PACKAGES: Final = ("chromium", "fonts-noto-core", "fonts-noto-mono")
+PROGRAMS: Final = (
+    "chromium-headless-shell",  # has no windows to draw, which a small machine feels
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+)
+PACKAGES: Final = ("chromium-headless-shell", "fonts-noto-core", "fonts-noto-mono")
 
 
 class NoBrowser(Exception):

@@ -14,7 +14,8 @@ from browser.prepare import main
 # What it installs is an executable that does nothing.
 APT_GET = """#!/bin/sh
 echo "$@" >> "$SAID"
-case "$*" in *install*) printf '#!/bin/sh\\n' > "$INTO/chromium"; chmod +x "$INTO/chromium";; esac
+new="$INTO/chromium-headless-shell"
+case "$*" in *install*) printf '#!/bin/sh\\n' > "$new"; chmod +x "$new";; esac
 """
 
 
@@ -48,6 +49,8 @@ def test_the_one_that_is_there_is_taken(machine: Path) -> None:
     assert chromium() == machine / "google-chrome"
     make_program(machine / "chromium")
     assert chromium() == machine / "chromium"
+    make_program(machine / "chromium-headless-shell")
+    assert chromium() == machine / "chromium-headless-shell"
 
 
 def test_the_one_that_is_named_comes_first(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,11 +65,11 @@ def test_where_there_is_none_it_is_installed_and_that_is_said_first(
 ) -> None:
     make_program(machine / "apt-get", APT_GET)
     main()
-    assert (machine / "chromium").exists()
+    assert (machine / "chromium-headless-shell").exists()
     assert "A browser for the tests of pages needs chromium" in capfd.readouterr().err
     before = (tmp_path / "said").read_text()
     assert all(package in before for package in PACKAGES)
-    assert chromium() == machine / "chromium"
+    assert chromium() == machine / "chromium-headless-shell"
     assert (tmp_path / "said").read_text() == before
 
 
