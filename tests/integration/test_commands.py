@@ -169,7 +169,7 @@ async def test_answers_come_within_the_splay_and_not_at_once(vhost: Vhost) -> No
             message_id = await requester.publish({"type": "ping"}, "production", splay=2)
             began = time.monotonic()
             await requester.until(lambda: len(requester.ends(message_id)) == SERVERS)
-            assert 0.5 < time.monotonic() - began < 8
+            assert 0.5 < time.monotonic() - began < 20
             assert set(requester.ends(message_id).values()) == {"done"}
 
 

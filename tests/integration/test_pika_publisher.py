@@ -40,7 +40,7 @@ EXCHANGE = "publisher_in"
 QUEUE = "publisher.server"
 KEY = "production"
 BODY = b'{"type":"ping"}'
-ENOUGH = 20.0
+ENOUGH = 50.0
 """Seconds that what works never takes."""
 SLACK = 4.0
 """Seconds that a busy machine may add; what waits for something else takes longer."""

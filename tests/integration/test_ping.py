@@ -72,7 +72,7 @@ class TestCommands:
         with process("--url", vhost.url, **server) as service:
             service.wait_for("is ready")
             by_name = command("ping", "web01.example.org", "--url", vhost.url)
-            as_json = command("ping", "--all", "--timeout", "0.5", "--json", "--url", vhost.url)
+            as_json = command("ping", "--all", "--expect", "1", "--json", "--url", vhost.url)
             partly = command("ping", "web01.example.org", "nowhere", "--url", vhost.url)
         assert by_name.code == 0
         assert by_name.out.startswith("web01.example.org ")
@@ -95,19 +95,19 @@ class TestCommands:
             up.wait_for("is ready")
             hung.wait_for("is ready")
             hung.signal(signal.SIGSTOP)
-            ended = command("ping", *names, "--timeout", "1", "--url", vhost.url)
+            ended = command("ping", *names, "--timeout", "3", "--url", vhost.url)
         assert ended.code == 1
         assert ended.out.startswith("web01.example.org ")
-        assert ended.err == 'baton: No answer from "web02.example.org" within 1 s\n'
+        assert ended.err == 'baton: No answer from "web02.example.org" within 3 s\n'
 
     def test_nobody_listens_is_said_at_once(self, vhost: Vhost) -> None:
         with process("--url", vhost.url, BATON_ENVIRONMENT="production") as service:
             service.wait_for("is ready")
-            ended = command("ping", "nowhere", "--timeout", "30", "--url", vhost.url)
+            ended = command("ping", "nowhere", "--timeout", "45", "--url", vhost.url)
         assert ended.code == 1
         assert ended.err == 'baton: No server listens on "nowhere" (exchange baton_ping_in)\n'
         assert ended.out == "0 servers answered\n"
-        assert ended.seconds < 10
+        assert ended.seconds < 30
 
     def test_also_where_no_service_ever_connected(self, vhost: Vhost) -> None:
         for arguments in (["ping", "nowhere"], ["send", "ping", "nowhere", '{"type": "ping"}']):
@@ -123,7 +123,7 @@ class TestCommands:
             assert "127.0.0.1:1" in ended.err
             assert "refused" in ended.err
             assert "Traceback" not in ended.err
-            assert ended.seconds < 10
+            assert ended.seconds < 30
 
     def test_a_wrong_password_is_called_that(self, vhost: Vhost) -> None:
         url = vhost.url.replace(":guest@", ":s3cret@")
