@@ -45,7 +45,7 @@ def fleet(vhost: Vhost) -> Iterator[Process]:
 def test_they_are_soon_ready(fleet: Process) -> None:
     assert fleet.used() < 15
     (line,) = [line for line in fleet.lines if "ready since" in line]
-    assert re.search(r"1000 simulated servers.*, [\d.]+ s after the start", line)
+    assert re.search(r"1,000 simulated servers.*, [\d.]+ s after the start", line)
 
 
 async def test_they_answer_one_ping_each_exactly_once(vhost: Vhost) -> None:
