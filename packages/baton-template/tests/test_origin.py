@@ -63,6 +63,27 @@ def test_a_clone_knows_where_it_is_from(template: Path) -> None:
     assert state(template, _template=given, _checkout="main")["checkout"] == "main"
 
 
+@pytest.mark.parametrize(
+    ("given", "template_told"),
+    [
+        ("git+file:///srv/baton.git", "file:///srv/baton.git"),
+        ("git@git.example.org:baton.git", "git@git.example.org:baton.git"),
+        ("gh:example/baton", "https://github.com/example/baton.git"),
+    ],
+)
+def test_what_cookiecutter_takes_is_told_as_git_takes_it(
+    template: Path, given: str, template_told: str
+) -> None:
+    assert state(template, _template=given)["template"] == template_told
+
+
+def test_the_folder_may_be_relative_to_where_cookiecutter_was_run() -> None:
+    known = state(Path("packages/baton-template"))
+    assert known["commit"] == git(template_root(), "rev-parse", "HEAD")
+    assert known == state(template_root()) | {"context": known["context"]}
+    assert known["directory"] == "packages/baton-template"
+
+
 def test_a_wheel_knows_its_release_alone(tmp_path: Path) -> None:
     assert state(tmp_path) == {
         "template": "",
@@ -71,6 +92,16 @@ def test_a_wheel_knows_its_release_alone(tmp_path: Path) -> None:
         "context": {"cookiecutter": {"name": "demo", "_template": ""}},
         "directory": "packages/baton-template",
     }
+
+
+def test_a_wheel_that_names_its_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "path" / "baton_template-0.1.0.dist-info"
+    folder.mkdir(parents=True)
+    urls = "Project-URL: Docs, https://docs.example.org\n"
+    urls += "Project-URL: Repository, https://git.example.org/baton.git\n"
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.4\nName: baton-template\n{urls}")
+    monkeypatch.syspath_prepend(folder.parent)
+    assert state(tmp_path)["template"] == "https://git.example.org/baton.git"
 
 
 def test_a_wheel_in_somebody_elses_repository_too(template: Path) -> None:
