@@ -57,6 +57,35 @@ async def test_one_whose_service_does_not_import(disk: Callable[[str], None]) ->
     )
 
 
+async def test_one_that_is_developed_here(disk: Callable[[str], None], site: Path) -> None:
+    disk("no_such_module:Service")
+    direct = '{"url": "file:///home/ada/my%20disks", "dir_info": {"editable": true}}'
+    (site / "disk_extension-1.2.dist-info" / "direct_url.json").write_text(direct)
+    (candidate,) = await find_candidates(["disk"], 5)
+    finding = await examine_extension(candidate, 5)
+    assert finding.remedy.startswith("mend it in /home/ada/my disks; ")
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        (None, "is broken: baton wipe is no entry point in baton.commands"),
+        ("no_such:command", "The command baton wipe, no_such:command, cannot be imported: No mod"),
+        ("disk_extension:extension", "description, commands can be imported"),
+    ],
+)
+async def test_its_commands(install: Install, command: str | None, found: str) -> None:
+    groups = {"baton.extensions": {"disk": "disk_extension:extension"}}
+    if command:
+        groups["baton.commands"] = {"wipe": command}
+    source = "import baton\nextension = baton.Extension('baton-disk', commands=('wipe',))"
+    install("disk_extension", source, groups)
+    (candidate,) = await find_candidates(["disk"], 5)
+    finding = await examine_extension(candidate, 5)
+    assert found in finding.found
+    assert (finding.status is Status.OK) == found.startswith("description")
+
+
 async def test_one_whose_service_ends_the_process(disk: Callable[[str], None], site: Path) -> None:
     (site / "leaving.py").write_text("raise SystemExit('bye')")
     disk("leaving:Service")

@@ -157,7 +157,51 @@ async def test_its_service_does_not_start(author: Author, setup: str, reason: st
     found, start = await author.asks()
     assert found.status is Status.OK
     assert (start.status, start.found) == (Status.FAILED, reason)
-    assert f"{author.module}:DiskService" in start.remedy
+    if setup == "pass":
+        assert start.remedy.endswith(f"setup_consumers of {author.module}:DiskService")
+    else:
+        place = f"src/{author.module}/__init__.py, line 9"
+        assert start.remedy == f"mend {place}; pytest shows it"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason", "line"),
+    [
+        ("import json\nimport no_such_module\n", "No module named 'no_such_module'", 2),
+        ("class Disks\n", "expected ':'", 1),
+        ("class Disks: pass\n", "has no attribute 'DiskService'", None),
+    ],
+)
+async def test_its_service_cannot_be_imported(
+    author: Author, source: str, reason: str, line: int | None
+) -> None:
+    author.writes()
+    author.installs()
+    folder = author.folder / "src" / author.module
+    description = (folder / "__init__.py").read_text()
+    service = f"{author.module}.service:DiskService"
+    (folder / "__init__.py").write_text(
+        description.replace(f"{author.module}:DiskService", service)
+    )
+    (folder / "service.py").write_text(source)
+    _, start = await author.asks()
+    sys.modules.pop(f"{author.module}.service", None)
+    assert start.status is Status.FAILED
+    assert reason in start.found
+    place = f"src/{author.module}/service.py, line {line}" if line else service
+    assert start.remedy == f"mend {place}; pytest shows it"
+
+
+async def test_a_group_that_is_misspelt(author: Author) -> None:
+    author.writes()
+    file = author.folder / "pyproject.toml"
+    file.write_text(file.read_text().replace("baton.extensions", "baton.extension"))
+    (found,) = await author.asks()
+    assert (found.status, found.extension) == (Status.FAILED, None)
+    assert found.found == (
+        "pyproject.toml has entry points in baton.extension, which Baton does not know"
+    )
+    assert found.remedy == "write baton.extensions or baton.commands there, and pip install -e ."
 
 
 async def test_its_service_hangs(author: Author) -> None:
@@ -171,7 +215,16 @@ async def test_its_service_hangs(author: Author) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [None, b"", b"[project", b"\xff", b"project = 7", b'[project.entry-points]\n"x" = {}'],
+    [
+        None,
+        b"",
+        b"[project",
+        b"\xff",
+        b"project = 7",
+        b'[project.entry-points]\n"x" = {}',
+        b'[project.entry-points]\n"baton.extensions" = 7',
+        b'[project.entry-points."baton.commands"]\nx = "x:x"',
+    ],
 )
 def test_what_is_no_project(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import PackageNotFoundError, distribution, entry_points
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
 
 from baton.doctor.findings import Check, Finding
 from baton.errors import ConfigurationError
-from baton.extension import Extension, InstalledExtension, describe, installed_extensions
+from baton.extension import (
+    COMMANDS_GROUP,
+    Extension,
+    InstalledExtension,
+    describe,
+    installed_extensions,
+)
 from baton.server import Server
 from baton.threads import in_thread
 
@@ -51,13 +60,10 @@ async def examine_extension(candidate: Candidate, seconds: float) -> Finding:
     if installed is None:
         return check.failed("it is not installed", f"pip install {candidate.name}")
     origin = f"{installed.distribution} {installed.version}"
-    remedy = (
-        f"pip install --force-reinstall {installed.distribution}, "
-        f"or pip uninstall {installed.distribution}"
-    )
+    remedy = _remedy(installed.distribution)
     if installed.extension is None:
         return check.failed(f"{origin} is broken: {installed.error}", remedy)
-    parts = [part for part in _PARTS if getattr(installed.extension, part)]
+    parts = [part for part in (*_PARTS, "commands") if getattr(installed.extension, part)]
     try:
         fault = await in_thread(partial(_fault, installed.extension, parts), seconds)
     except TimeoutError:
@@ -110,9 +116,38 @@ def _fault(extension: Extension, parts: Iterable[str]) -> str | None:
     """Why one of *parts* cannot be imported."""
     for part in parts:
         try:
-            extension.load(part)
+            if part == "commands":
+                _load_commands(extension)
+            else:
+                extension.load(part)
         except ConfigurationError as error:
             return str(error)
         except SystemExit as error:
             return f"the {part}, {getattr(extension, part)}, ends the process: {describe(error)}"
     return None
+
+
+def _load_commands(extension: Extension) -> None:
+    """Import the commands that *extension* says it adds. Raises ConfigurationError."""
+    for name in extension.commands:
+        found = list(entry_points(group=COMMANDS_GROUP, name=name))
+        if not found:
+            raise ConfigurationError(f"baton {name} is no entry point in {COMMANDS_GROUP}")
+        try:
+            found[0].load()
+        except Exception as error:  # somebody's module
+            raise ConfigurationError(
+                f"The command baton {name}, {found[0].value}, cannot be imported: {describe(error)}"
+            ) from error
+
+
+def _remedy(name: str) -> str:
+    """What mends the distribution *name*: another copy, or work on it where it is developed."""
+    try:
+        said = json.loads(distribution(name).read_text("direct_url.json") or "{}")
+        folder = unquote(urlsplit(said["url"]).path) if said["dir_info"]["editable"] else ""
+    except (PackageNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        folder = ""
+    if folder:
+        return f"mend it in {folder}; a change of pyproject.toml needs pip install -e . again"
+    return f"pip install --force-reinstall {name}, or pip uninstall {name}"

@@ -1,7 +1,8 @@
 """For authors: whether the extension in this folder is found by Baton, and its service starts.
 
 It is looked at where the doctor is run in a project: a folder whose ``pyproject.toml`` has an entry
-point in ``baton.extensions``. Elsewhere none of it is said.
+point in ``baton.extensions``, or in a group that may be meant to be that. Elsewhere none of it is
+said.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib.util
 import secrets
 import sys
 import tomllib
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -20,10 +22,10 @@ from typing import Any, Final
 from baton.configuration import Configuration
 from baton.doctor.findings import Check, Finding
 from baton.errors import ConfigurationError
-from baton.extension import EXTENSIONS_GROUP, Extension, describe
+from baton.extension import COMMANDS_GROUP, EXTENSIONS_GROUP, Extension, describe
 from baton.files import read_regular
 from baton.link import Phase
-from baton.threads import in_thread
+from baton.text import shorten
 from baton.transports.memory import forget_memory_broker
 
 _FILE: Final = "pyproject.toml"
@@ -33,10 +35,11 @@ _INSTALL: Final = "pip install -e ."
 @dataclass(frozen=True, slots=True)
 class Project:
     """A folder that describes extensions: ``entries`` maps what each is called for short to where
-    its description is, as ``module:name``."""
+    its description is, as ``module:name``. ``strange`` are groups that Baton does not know."""
 
     folder: Path
     entries: dict[str, str]
+    strange: tuple[str, ...] = ()
 
 
 def find_project(folder: Path) -> Project | None:
@@ -45,11 +48,18 @@ def find_project(folder: Path) -> Project | None:
         found: Any = tomllib.loads(read_regular(folder / _FILE).decode())
     except (OSError, ValueError, RecursionError):
         return None
-    for key in ("project", "entry-points", EXTENSIONS_GROUP):
+    for key in ("project", "entry-points"):
         found = found.get(key) if isinstance(found, dict) else None
-    if not isinstance(found, dict) or not found:
+    if not isinstance(found, dict):
         return None
-    return Project(folder.absolute(), {str(key): str(value) for key, value in found.items()})
+    known = (EXTENSIONS_GROUP, COMMANDS_GROUP)
+    strange = tuple(group for group in found if group.startswith("baton.") and group not in known)
+    entries = found.get(EXTENSIONS_GROUP)
+    entries = entries if isinstance(entries, dict) else {}
+    if not entries and not strange:
+        return None
+    named = {str(key): str(value) for key, value in entries.items()}
+    return Project(folder.absolute(), named, strange)
 
 
 async def examine_project(
@@ -57,6 +67,11 @@ async def examine_project(
 ) -> AsyncIterator[Finding]:
     """For each extension of *project*: whether it is found, and whether its service starts with
     the configuration in *path*, or its own file, on a broker in memory."""
+    for group in project.strange:
+        yield Check("project").failed(
+            f"{_FILE} has entry points in {shorten(group)}, which Baton does not know",
+            f"write {EXTENSIONS_GROUP} or {COMMANDS_GROUP} there, and {_INSTALL}",
+        )
     for short, value in project.entries.items():
         check = Check("project", f"baton-{short}")
         fault = _undiscovered(project, short, value, check)
@@ -75,7 +90,7 @@ async def examine_project(
         yield Check("project", extension.name).ok(
             f"it is found as {short}, from {_origin(value) or value}"
         )
-        yield await _examine_start(extension, path, seconds)
+        yield await _examine_start(extension, project.folder, path, seconds)
 
 
 def _undiscovered(project: Project, short: str, value: str, check: Check) -> Finding | None:
@@ -128,7 +143,9 @@ def _load(value: str) -> Extension:
     return found
 
 
-async def _examine_start(extension: Extension, path: Path | None, seconds: float) -> Finding:
+async def _examine_start(
+    extension: Extension, folder: Path, path: Path | None, seconds: float
+) -> Finding:
     check = Check("start", extension.name)
     if extension.service is None:
         return check.skipped("it has no service")
@@ -149,7 +166,7 @@ async def _examine_start(extension: Extension, path: Path | None, seconds: float
     except Exception as error:  # noqa: BLE001  (somebody's service)
         return check.failed(
             f"its service cannot start: {_words(error)}",
-            f"mend {extension.service}; pytest shows it",
+            f"mend {_place(error, folder) or extension.service}; pytest shows it",
         )
     finally:
         forget_memory_broker(broker)
@@ -185,6 +202,18 @@ async def _start(extension: Extension, configuration: Configuration) -> list[str
 def _keys(service: Any) -> Iterator[str]:
     for manager in service.channel.managers:
         yield from manager.consumer.routing_keys
+
+
+def _place(error: BaseException, folder: Path) -> str | None:
+    """The file of *folder*, and its line, that *error* came from, if any did."""
+    cause = error.__cause__ or error
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(cause.__traceback__)]
+    if isinstance(cause, SyntaxError):
+        frames.append((cause.filename or "", cause.lineno))
+    for file, line in reversed(frames):
+        if (path := Path(file).resolve()).is_relative_to(folder.resolve()):
+            return f"{path.relative_to(folder.resolve())}, line {line}"
+    return None
 
 
 def _at(value: str) -> str:
