@@ -192,6 +192,18 @@ async def test_its_service_cannot_be_imported(
     assert start.remedy == f"mend {place}; pytest shows it"
 
 
+async def test_what_is_installed_in_the_folder_is_not_to_be_mended(author: Author) -> None:
+    author.writes("import helper_of_an_author; helper_of_an_author.work()")
+    author.installs()
+    site = author.folder / ".venv" / "site-packages"
+    site.mkdir(parents=True)
+    (site / "helper_of_an_author.py").write_text("def work(): raise ValueError('no')\n")
+    sys.path.insert(0, str(site))
+    _, start = await author.asks()
+    sys.modules.pop("helper_of_an_author", None)
+    assert start.remedy == f"mend src/{author.module}/__init__.py, line 9; pytest shows it"
+
+
 async def test_a_group_that_is_misspelt(author: Author) -> None:
     author.writes()
     file = author.folder / "pyproject.toml"

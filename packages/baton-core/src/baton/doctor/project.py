@@ -205,14 +205,17 @@ def _keys(service: Any) -> Iterator[str]:
 
 
 def _place(error: BaseException, folder: Path) -> str | None:
-    """The file of *folder*, and its line, that *error* came from, if any did."""
+    """The file of *folder*, and its line, that *error* came from, if any did. What is installed
+    below it, in a virtual environment, is none of its files."""
     cause = error.__cause__ or error
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(cause.__traceback__)]
     if isinstance(cause, SyntaxError):
         frames.append((cause.filename or "", cause.lineno))
+    top = folder.resolve()
     for file, line in reversed(frames):
-        if (path := Path(file).resolve()).is_relative_to(folder.resolve()):
-            return f"{path.relative_to(folder.resolve())}, line {line}"
+        path = Path(file).resolve()
+        if path.is_relative_to(top) and "site-packages" not in path.parts:
+            return f"{path.relative_to(top)}, line {line}"
     return None
 
 
