@@ -203,7 +203,7 @@ def test_its_tests_are_found_and_its_classes_are_not_taken_for_tests(projects: P
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "57/60 tests collected (3 deselected)" in ran.stdout
+    assert "58/61 tests collected (3 deselected)" in ran.stdout
 
 
 def test_the_configuration_that_it_brings(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,28 @@ def test_it_says_how_far_it_is(
     consumer.process_message(Message(Measure(str(folder)).to_message()))
     said = [each["message"] for each in audit.heard if each["type"] == "info"]
     assert said == [f"measuring {folder}", "1 files so far", "2 files so far"]
+
+
+class Remover:
+    """Removes a folder as soon as anything is counted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def update(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == "info" and "so far" in message["message"]:
+            shutil.rmtree(self.folder)
+
+
+def test_what_is_gone_by_now_is_not_counted(
+    consumer: {{ cookiecutter.__prefix }}Consumer,
+    audit: Audit,
+    folder: Path,
+) -> None:
+    consumer.progress_every = 1
+    consumer.add_observer(Remover(folder / "below"))
+    consumer.process_message(Message(Measure(str(folder)).to_message()))
+    assert (audit.heard[-1]["files"], audit.heard[-1]["size"]) == (1, 4)
 
 
 @pytest.mark.parametrize("name", ["no-such-folder", "one"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -47,11 +48,12 @@ class {{ cookiecutter.__prefix }}Consumer(Consumer):
             raise FileNotFoundError(f"There is no folder {folder} on {self.server.fqdn}")
         self.notify_info(f"measuring {folder}")
         files = size = 0
-        for path in folder.rglob("*"):
-            with suppress(FileNotFoundError):  # it may be gone by now
-                found = path.lstat()
-                if stat.S_ISREG(found.st_mode):
-                    files, size = files + 1, size + found.st_size
-                    if files % self.progress_every == 0:
-                        self.notify_info(f"{files} files so far")
+        for parent, _, names in os.walk(folder):  # passes over what is gone, or may not be read
+            for name in names:
+                with suppress(FileNotFoundError):
+                    found = Path(parent, name).lstat()
+                    if stat.S_ISREG(found.st_mode):
+                        files, size = files + 1, size + found.st_size
+                        if files % self.progress_every == 0:
+                            self.notify_info(f"{files} files so far")
         self.notify(Measured(command.path, files, size).to_message())
