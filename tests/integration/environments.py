@@ -1,4 +1,4 @@
-"""Virtual environments of authors and servers, and the wheels that are installed in them."""
+"""Environments of their own, which packages are built for and installed in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +38,6 @@ class Environment:
 
 
 def run(*arguments: str | Path, at: Path, code: int = 0, **more: str) -> str:
-    """Run a program to its end, and give what it prints."""
     ended = subprocess.run(
         [str(argument) for argument in arguments],
         cwd=at,
@@ -54,7 +52,6 @@ def run(*arguments: str | Path, at: Path, code: int = 0, **more: str) -> str:
 
 
 def environment(parent: Path, name: str) -> Environment:
-    """A new one, with nothing in it."""
     folder, work = parent / name, parent / f"{name}-work"
     work.mkdir()
     if UV:
@@ -67,10 +64,3 @@ def environment(parent: Path, name: str) -> Environment:
 def build(source: Path, output: Path) -> None:
     """The sdist and the wheel of *source*, as a release has them."""
     run("hatchling", "build", "-d", output, at=source)
-
-
-def build_wheels(folder: Path, *packages: str) -> list[Path]:
-    """The wheels of some of Baton's own packages, built in *folder*."""
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda name: build(ROOT / "packages" / name, folder), packages))
-    return sorted(folder.glob("*.whl"))

@@ -18,7 +18,7 @@ from baton_template.answers import Answers
 from baton_template.naming import LONGEST, names_of
 from baton_template.project import planned_files
 from brokers.vhost import Vhost
-from integration.environments import ROOT, UV, Environment, build, build_wheels, environment
+from integration.environments import ROOT, UV, Environment, build, environment
 from integration.pages import said, script_of
 from integration.running import Process
 

@@ -217,15 +217,22 @@ def test_the_configuration_that_it_brings(project: Path) -> None:
     assert {key.lower() for key in optional} <= set(Configuration.model_fields)
 
 
-def test_its_yaml_can_be_read(project: Path) -> None:
+def test_its_yaml_is_what_docker_and_github_take(project: Path) -> None:
     compose = yaml.safe_load((project / "compose.yaml").read_text())
     assert set(compose["services"]) == {"rabbitmq", "web01", "monitor"}
     user = compose["services"]["rabbitmq"]["environment"]["RABBITMQ_DEFAULT_USER"]
     assert user != "guest"
     assert f"amqp://{user}:" in compose["services"]["web01"]["environment"]["BATON_RABBIT_URL"]
-    for name in ("ci", "publish"):
-        workflow = yaml.safe_load((project / ".github" / "workflows" / f"{name}.yml").read_text())
-        assert workflow["jobs"]
+    workflows = sorted((project / ".github" / "workflows").glob("*.yml"))
+    for kind, paths in (
+        ("compose-spec", [project / "compose.yaml"]),
+        ("github-workflows", workflows),
+    ):
+        check = ["-m", "check_jsonschema", "--builtin-schema", f"vendor.{kind}"]
+        ran = subprocess.run(
+            [sys.executable, *check, *map(str, paths)], capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize("license_name", LICENSES)
