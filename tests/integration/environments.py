@@ -24,12 +24,12 @@ class Environment:
         return str(self.folder / "bin" / program)
 
     def run(
-        self, program: str, *arguments: str | Path, at: str = "", code: int = 0, **more: str
+        self, program: str, *arguments: str | Path, at: str | Path = "", code: int = 0, **more: str
     ) -> str:
         """Run one of its commands to its end, and give what it prints."""
         return run(self.path(program), *arguments, at=self.work / at, code=code, **more)
 
-    def install(self, *arguments: str | Path, at: str = "") -> None:
+    def install(self, *arguments: str | Path, at: str | Path = "") -> None:
         python = self.path("python")
         if UV:
             run(UV, "pip", "install", "-q", "-p", python, *arguments, at=self.work / at)
