@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def run(*arguments: str | Path, at: Path, code: int = 0, **more: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
+        timeout=400,
         env=os.environ | {"VIRTUAL_ENV": ""} | more,
     )
     assert ended.returncode == code, ended.stdout + ended.stderr
@@ -64,3 +65,11 @@ def environment(parent: Path, name: str) -> Environment:
 def build(source: Path, output: Path) -> None:
     """The sdist and the wheel of *source*, as a release has them."""
     run("hatchling", "build", "-d", output, at=source)
+
+
+def wheels_of_baton(folder: Path) -> list[Path]:
+    """Those of baton-core and of baton-template, in this order, which are built in *folder*."""
+    names = ("baton-core", "baton-template")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda name: build(ROOT / "packages" / name, folder), names))
+    return sorted(folder.glob("*.whl"))

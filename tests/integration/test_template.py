@@ -18,7 +18,7 @@ import pytest
 from baton_template.answers import Answers
 from baton_template.project import make_project, planned_files
 from brokers.vhost import Vhost
-from integration.environments import ROOT, UV, Environment, build, environment
+from integration.environments import ROOT, UV, Environment, build, environment, wheels_of_baton
 from integration.pages import said, script_of
 from integration.running import Process
 
@@ -44,7 +44,7 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """What of Baton an author installs."""
-    return build_wheels(tmp_path_factory.mktemp("wheels"), "baton-core", "baton-template")
+    return wheels_of_baton(tmp_path_factory.mktemp("wheels"))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def in_background() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_whole_path(
     author: Environment,
     workshop: Environment,
@@ -150,7 +150,7 @@ for name in sys.argv[2:]:
 """Asks the servers of extensions by the API and the messages of each."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_awkward_names_side_by_side(
     workshop: Environment, wheels: list[Path], vhost: Vhost, tmp_path: Path
 ) -> None:
@@ -248,7 +248,7 @@ def talks_to_servers(workshop: Environment, project: Path, vhost: Vhost, folder:
         monitor.end()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_tutorial_line_by_line(wheels: list[Path], vhost: Vhost, tmp_path: Path) -> None:
     script, steps = script_of(ROOT / "docs" / "tutorial.md")
     script = script.replace("amqp://localhost", vhost.url)
@@ -266,7 +266,7 @@ def test_the_tutorial_line_by_line(wheels: list[Path], vhost: Vhost, tmp_path: P
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=250,
+        timeout=500,
     )
     printed = said(ran.stdout)
     for step, text in zip(steps, printed, strict=False):
