@@ -110,7 +110,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     expect.set_options(timeout=PATIENCE)
     with demo() as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium-headless-shell") or shutil.which("chromium"))
         for picture in PICTURES:
             page = browser.new_page(
                 viewport=picture.size,

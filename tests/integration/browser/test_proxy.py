@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -16,8 +17,6 @@ from integration.browser.test_login import log_in
 from integration.running import running
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from brokers.vhost import Vhost
     from browser.window import Windows
     from integration.browser.dashboards import Monitors
@@ -26,18 +25,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WEB: Final = Server("web01.example.org", "production")
 DB: Final = Server("db01.example.org", "production")
-LOCATION: Final = """\
-location /baton/ {{
-    proxy_pass http://127.0.0.1:{port}/baton/;
-    proxy_set_header Host $host:$server_port;
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_http_version 1.1;
-    proxy_set_header Connection "";
-    proxy_buffering off;
-    proxy_read_timeout 1h;
-}}
-"""
+PAGE: Final = Path(__file__).parents[3] / "docs/dashboard.md"
+
+
+def location() -> str:
+    """The block that the documentation has for nginx."""
+    found = re.search(
+        r"^```nginx\n.*?^ +(location .*?\n) *\}", PAGE.read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert found is not None
+    return f"{found[1]}}}"
 
 
 async def test_behind_nginx(
@@ -51,7 +48,9 @@ async def test_behind_nginx(
     configuration = vhost.configuration()
     monitor = await monitors.run("--users-file", str(users), prefix="/baton")
     async with running(configuration, WEB):
-        with in_front(nginx_executable, tmp_path, LOCATION.format(port=monitor.port)) as outside:
+        with in_front(
+            nginx_executable, tmp_path, location().replace(":8470", f":{monitor.port}")
+        ) as outside:
             page = await windows.open(f"{outside}/baton/")
             await expect(page).to_have_url(re.compile(re.escape(f"{outside}/baton/login")))
             await log_in(page, *OPERATOR)
