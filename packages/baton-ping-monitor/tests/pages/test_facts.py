@@ -26,8 +26,8 @@ def test_values_are_readable() -> None:
 def test_lists_of_objects_are_numbered() -> None:
     (disks,) = fact_tree({"disks": [{"name": "sda"}, {"name": "sdb"}]})
     assert [(part.name, part.parts[0].text) for part in disks.parts] == [
-        ("001", "sda"),
-        ("002", "sdb"),
+        ("1", "sda"),
+        ("2", "sdb"),
     ]
 
 
