@@ -87,13 +87,15 @@ def demo() -> Iterator[str]:
     """The address of a demo's dashboard, which runs meanwhile."""
     program = Path(sys.executable).with_name("baton-ping-monitor")
     with subprocess.Popen([program, "--demo"], stdout=subprocess.PIPE, text=True) as process:
+        lines = iter(process.stdout or ())
+        found = next(filter(None, map(ADDRESS.match, lines)))
+        reading = threading.Thread(target=deque, args=(lines, 0))  # what nobody reads stops it
+        reading.start()
         try:
-            lines = iter(process.stdout or ())
-            found = next(filter(None, map(ADDRESS.match, lines)))
-            threading.Thread(target=deque, args=(lines, 0)).start()  # what nobody reads stops it
             yield found[1]
         finally:
             process.terminate()
+            reading.join()
 
 
 def small(png: bytes) -> bytes:
