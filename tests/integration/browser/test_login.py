@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from baton import Server
+from baton import Configuration, Server, Service
+from brokers.vhost import fresh_vhost
 from browser.artifacts import artifact
 from browser.axe import faults_of
-from integration.browser.dashboards import OPERATOR, VIEWER, Dashboard, Monitors
+from integration.browser.dashboards import OPERATOR, VIEWER, Dashboard, dashboard
 from integration.browser.pages import row, state_of
 from integration.running import running
 
@@ -20,22 +23,31 @@ if TYPE_CHECKING:
 
     from playwright.async_api import Page
 
-    from brokers.vhost import Vhost
+    from brokers.broker import Broker
     from browser.window import Windows
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-WEB: Final = Server("web01.example.org", "production")
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def guarded(
+    rabbitmq: Broker, users: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Dashboard]:
+    """A dashboard that lets in those two. The tests have a server each."""
+    folder = tmp_path_factory.mktemp("guarded")
+    options = ("--ping-every", "0.5", "--users-file", str(users))
+    with fresh_vhost(rabbitmq, "guarded") as vhost:
+        async with dashboard(vhost.url, folder, *options) as monitor:
+            yield monitor
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def guarded(monitors: Monitors, users: Path) -> Dashboard:
-    """A dashboard that lets in those two."""
-    return await monitors.run("--users-file", str(users))
+def a_server(guarded: Dashboard, name: str) -> AbstractAsyncContextManager[Service]:
+    """A server that it sees while the block runs."""
+    return running(Configuration(rabbit_url=guarded.amqp_url), Server(name, "production"))
 
 
-async def test_logging_in_and_out(guarded: Dashboard, windows: Windows, vhost: Vhost) -> None:
-    async with running(vhost.configuration(), WEB):
+async def test_logging_in_and_out(guarded: Dashboard, windows: Windows) -> None:
+    async with a_server(guarded, "web01.example.org"):
         page = await windows.open(f"{guarded.url}/events?kind=pong")
         await expect(page).to_have_url(f"{guarded.url}/login?next=%2Fevents%3Fkind%3Dpong")
         assert await faults_of(page) == []
@@ -62,29 +74,28 @@ async def test_logging_in_and_out(guarded: Dashboard, windows: Windows, vhost: V
         await expect(page.get_by_label("Password")).to_be_visible()
 
 
-async def test_a_viewer_sees_and_does_not_change(
-    guarded: Dashboard, windows: Windows, vhost: Vhost
-) -> None:
-    async with running(vhost.configuration(), WEB):
+async def test_a_viewer_sees_and_does_not_change(guarded: Dashboard, windows: Windows) -> None:
+    async with a_server(guarded, "web02.example.org"):
         page = await windows.open(guarded.url)
         await log_in(page, *VIEWER)
-        await expect(state_of(page, WEB.fqdn)).to_have_text("up")
+        await expect(state_of(page, "web02.example.org")).to_have_text("up")
         await expect(page.get_by_role("checkbox")).to_have_count(0)
         await expect(page.get_by_role("button", name="Retire")).to_have_count(0)
         with windows.faults.expected("403"):
-            assert await post(page, "/servers", {"fqdn": WEB.fqdn, "action": "retire"}) == 403
+            assert (
+                await post(page, "/servers", {"fqdn": "web02.example.org", "action": "retire"})
+                == 403
+            )
         await page.reload()
-        await expect(state_of(page, WEB.fqdn)).to_have_text("up")
+        await expect(state_of(page, "web02.example.org")).to_have_text("up")
 
 
-async def test_a_form_from_elsewhere_is_refused(
-    guarded: Dashboard, windows: Windows, vhost: Vhost
-) -> None:
-    async with running(vhost.configuration(), WEB):
+async def test_a_form_from_elsewhere_is_refused(guarded: Dashboard, windows: Windows) -> None:
+    async with a_server(guarded, "web03.example.org"):
         page = await windows.open(guarded.url)
         await log_in(page, *OPERATOR)
-        await expect(state_of(page, WEB.fqdn)).to_have_text("up")
-        await page.get_by_role("checkbox", name=WEB.fqdn).check()
+        await expect(state_of(page, "web03.example.org")).to_have_text("up")
+        await page.get_by_role("checkbox", name="web03.example.org").check()
         await page.locator("[name=csrf]").evaluate_all(
             "them => them.forEach(it => it.value = 'forged')"
         )
@@ -93,11 +104,11 @@ async def test_a_form_from_elsewhere_is_refused(
             await expect(page.get_by_role("heading", level=1)).to_be_visible()
         await page.screenshot(path=artifact("refused.png"))
         await page.goto(guarded.url)
-        await expect(state_of(page, WEB.fqdn)).to_have_text("up")
+        await expect(state_of(page, "web03.example.org")).to_have_text("up")
 
-        await page.get_by_role("checkbox", name=WEB.fqdn).check()
+        await page.get_by_role("checkbox", name="web03.example.org").check()
         await page.get_by_role("button", name="Retire").click()
-        await expect(row(page, WEB.fqdn)).to_have_count(0)
+        await expect(row(page, "web03.example.org")).to_have_count(0)
 
 
 async def test_who_guesses_is_slowed_down(guarded: Dashboard, windows: Windows) -> None:
