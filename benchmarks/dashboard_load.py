@@ -180,7 +180,7 @@ def main() -> None:
         print(
             f"{rounds} pings of {given.servers:,} servers in {(spent + WARM_UP) / 60:.1f} min\n"
             f"{len(heard):,} outputs were heard by another monitor, {lost:,} of them not here\n"
-            f"{pongs:,} pongs kept of {expected:,} that were asked for, {missed:,} did not come\n"
+            f"{pongs:,} pongs kept of {expected:,} that were asked for, {missed:,} not in time\n"
             f"CPU {share:.0%} of a core\n"
             f"memory {memory[0]:.0f} MiB after {WARM_UP:.0f} s, {memory[-1]:.0f} MiB at the end, "
             f"{max(memory):.0f} MiB at most\n"
