@@ -79,14 +79,14 @@ async def test_the_worst_outputs(vhost: Vhost, windows: Windows, monitors: Monit
             )
 
         await fleet.set_viewport_size({"width": 1280, "height": 900})
+        page = await windows.open()
         for link in await fleet.locator("table.servers tbody th a").all():
             href = await link.get_attribute("href")
             assert href is not None
             assert href.startswith("/servers/")
-            page = await windows.open(f"{monitor.url}{href}")
+            await page.goto(f"{monitor.url}{href}")
             await expect(page.get_by_role("heading", level=1)).to_be_visible()
             assert await page.title() != "taken"  # though the name of a server may say so
-            await page.context.close()
         await expect(state_of(fleet, WEB.fqdn)).to_have_text("up")
 
 

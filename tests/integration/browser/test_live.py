@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import expect
 
 from baton import Server
@@ -29,6 +31,13 @@ WHILE = re.compile(r"([4-9]|\d\d) s ago")
 WEB = "web01.example.org"
 DB = "db01.example.org"
 STALE = "The monitor does not answer."
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def line(vhost: Vhost) -> AsyncIterator[Line]:
+    """A line to the broker; it is there until the monitors have ended."""
+    async with Line(vhost.url) as line:
+        yield line
 
 
 async def test_a_server_appears_goes_missing_and_comes_back(
@@ -63,10 +72,9 @@ async def test_a_server_appears_goes_missing_and_comes_back(
 
 
 async def test_when_the_broker_is_away_the_page_says_so_and_nothing_is_called_missing(
-    vhost: Vhost, windows: Windows, monitors: Monitors
+    line: Line, vhost: Vhost, windows: Windows, monitors: Monitors
 ) -> None:
-    server = Server(WEB, "production")
-    async with Line(vhost.url) as line, running(vhost.configuration(), server):
+    async with running(vhost.configuration(), Server(WEB, "production")):
         monitor = await monitors.run(amqp_url=line.end)
         page = await windows.open(monitor.url)
         await expect(state_of(page, WEB)).to_have_text("up")
