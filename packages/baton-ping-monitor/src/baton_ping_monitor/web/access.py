@@ -224,9 +224,9 @@ def _stale(request: Request) -> Response:
 
 
 def _for_operators(request: Request) -> Response:
-    return refuse(
-        request, 403, f"{request.state.user.name} is a viewer. This is for operators to do."
-    )
+    name = request.state.user.name
+    text = f"{name} is a viewer. This is for operators to do: ask who keeps the users file."
+    return refuse(request, 403, text)
 
 
 def _challenge(request: Request) -> Response:

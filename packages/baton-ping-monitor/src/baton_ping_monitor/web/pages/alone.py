@@ -24,7 +24,6 @@ _TITLES: Final = {
 }
 _ADVICE: Final = {
     400: "Go back, and check what the form or the address says.",
-    403: "If you should be able to do it, ask who keeps the users file.",
     404: "It may have been kept for a while, and is gone by now.",
     429: "Wait a moment, then try again.",
     500: "Try again. If it stays so, the log has what those who made this need to know.",
