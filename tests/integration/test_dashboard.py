@@ -243,7 +243,12 @@ async def test_a_server_that_is_killed_is_missing_and_comes_back(
             return str(fetch(monitor, "/api/servers")["servers"][0]["state"])
 
         assert await asyncio.to_thread(wait_until, lambda: state() == "missing", HEARD)
-        (incident,) = (await asyncio.to_thread(fetch, monitor, "/api/incidents"))["incidents"]
+
+        def incidents() -> list[Any]:  # kept a moment later
+            return list(fetch(monitor, "/api/incidents")["incidents"])
+
+        assert await asyncio.to_thread(wait_until, incidents, HEARD)
+        (incident,) = await asyncio.to_thread(incidents)
         assert (incident["subject"], incident["ended"]) == (WEB01.fqdn, None)
         async with running(vhost.configuration(), Server(WEB01.fqdn, "production")):
             await _is_up(monitor)
