@@ -55,12 +55,18 @@ def obtain(client: docker.DockerClient, recipes: Sequence[Recipe], lock: str) ->
 
 def _make(client: docker.DockerClient, recipe: Recipe) -> str:
     if not recipe.package:
-        _pull(client, recipe.base)
-    elif not _has(client, recipe.base):
-        with _patience(client, BUILD_TIMEOUT):
-            import_debian(client, recipe.base, recipe.package)
+        pull(client, recipe.base)
+    else:
+        import_base(client, recipe.base, recipe.package)
     _build(client, recipe)
     return recipe.image
+
+
+def import_base(client: docker.DockerClient, base: str, package: str) -> None:
+    """Have *base*, made of *package* of Debian's, in the engine's store. Raises Unavailable."""
+    if not _has(client, base):
+        with patience(client, BUILD_TIMEOUT):
+            import_debian(client, base, package)
 
 
 def _has(client: docker.DockerClient, image: str) -> bool:
@@ -71,13 +77,14 @@ def _has(client: docker.DockerClient, image: str) -> bool:
     return True
 
 
-def _pull(client: docker.DockerClient, image: str) -> None:
+def pull(client: docker.DockerClient, image: str) -> None:
+    """Have *image* in the engine's store. Raises Unavailable."""
     if _has(client, image):
         return
     repository, tag = parse_repository_tag(image)
     notice(f"Pulling the image {image}.")
     try:
-        with _patience(client, PULL_TIMEOUT):
+        with patience(client, PULL_TIMEOUT):
             for event in client.api.pull(repository, tag=tag or "latest", stream=True, decode=True):
                 if "error" in event:
                     raise Unavailable(event["error"])
@@ -93,7 +100,7 @@ def _build(client: docker.DockerClient, recipe: Recipe) -> None:
     notice(f"Building the image {recipe.image} on {recipe.base}.")
     dockerfile = io.BytesIO(recipe.dockerfile.encode())
     try:
-        with _patience(client, BUILD_TIMEOUT):
+        with patience(client, BUILD_TIMEOUT):
             client.images.build(fileobj=dockerfile, tag=recipe.image, rm=True, forcerm=True)
     except BuildError as error:
         said = "".join(str(line.get("stream", "")) for line in error.build_log)
@@ -103,7 +110,7 @@ def _build(client: docker.DockerClient, recipe: Recipe) -> None:
 
 
 @contextmanager
-def _patience(client: docker.DockerClient, seconds: int) -> Iterator[None]:
+def patience(client: docker.DockerClient, seconds: int) -> Iterator[None]:
     """Wait up to so many seconds for each piece of an answer."""
     before, client.api.timeout = client.api.timeout, seconds
     try:

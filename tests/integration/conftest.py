@@ -14,6 +14,8 @@ import trustme
 from brokers import Broker, Identity, NoBroker, Vhost, fresh_vhost, preparing, run_broker
 from brokers.provide import AMQP_URL
 from browser import NoBrowser, chromium
+from databases import NoDatabase, Server, fresh_database, run_postgresql
+from databases.provide import POSTGRESQL_URL
 from integration.authority import identity
 from order import in_order
 
@@ -43,12 +45,21 @@ def _needs_container(item: pytest.Item) -> bool:
     return _needs_tls(item) or (_is_ours(item) and not os.environ.get(AMQP_URL))
 
 
+def _needs_postgresql(item: pytest.Item) -> bool:
+    return "postgresql_server" in getattr(item, "fixturenames", ())
+
+
+def _prepares_postgresql(item: pytest.Item) -> bool:
+    return _needs_postgresql(item) and not os.environ.get(POSTGRESQL_URL)
+
+
 def _needs_chromium(item: pytest.Item) -> bool:
     return "chromium_executable" in getattr(item, "fixturenames", ())
 
 
 PREPARATIONS: dict[str, Callable[[pytest.Item], bool]] = {
     "brokers.prepare": _needs_container,
+    "databases.prepare": _prepares_postgresql,
     "browser.prepare": _needs_chromium,
 }
 """The modules that :func:`brokers.preparing` runs, and which tests need what each makes."""
@@ -68,8 +79,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Prepare with the first test of all, and start the broker, or install the browser, before the
-    first that needs it: outside of a test's timeout and its captured output."""
+    """Prepare with the first test of all, and start the broker, PostgreSQL or the browser before
+    the first that needs it: outside of a test's timeout and its captured output."""
     config = item.config
     if PREPARED not in config.stash:
         config.stash[PREPARED] = True
@@ -81,6 +92,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     if _needs_tls(item) and TLS_BROKER not in config.stash:
         config.stash[AUTHORITY] = trustme.CA()
         config.stash[TLS_BROKER] = _start(config, identity(config.stash[AUTHORITY]))
+    if _needs_postgresql(item) and POSTGRESQL not in config.stash:
+        config.stash[POSTGRESQL] = _start_postgresql(config)
     if _needs_chromium(item) and CHROMIUM not in config.stash:
         config.stash[CHROMIUM] = _find_chromium()
     return (yield)
@@ -153,6 +166,13 @@ def _start(config: pytest.Config, tls: Identity | None = None) -> Broker | NoBro
     try:
         return _cleanup(config).enter_context(run_broker(tls))
     except NoBroker as error:
+        return error
+
+
+def _start_postgresql(config: pytest.Config) -> Server | NoDatabase:
+    try:
+        return _cleanup(config).enter_context(run_postgresql())
+    except NoDatabase as error:
         return error
 
 

@@ -1,4 +1,4 @@
-"""Environments of their own, which packages are built for and installed in."""
+"""Virtual environments of authors and servers, and the wheels that are installed in them."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ class Environment:
 
 
 def run(*arguments: str | Path, at: Path, code: int = 0, **more: str) -> str:
+    """Run a program to its end, and give what it prints."""
     ended = subprocess.run(
         [str(argument) for argument in arguments],
         cwd=at,
@@ -53,6 +54,7 @@ def run(*arguments: str | Path, at: Path, code: int = 0, **more: str) -> str:
 
 
 def environment(parent: Path, name: str) -> Environment:
+    """A new one, with nothing in it."""
     folder, work = parent / name, parent / f"{name}-work"
     work.mkdir()
     if UV:
@@ -67,9 +69,8 @@ def build(source: Path, output: Path) -> None:
     run("hatchling", "build", "-d", output, at=source)
 
 
-def wheels_of_baton(folder: Path) -> list[Path]:
-    """Those of baton-core and of baton-template, in this order, which are built in *folder*."""
-    names = ("baton-core", "baton-template")
+def build_wheels(folder: Path, *packages: str) -> list[Path]:
+    """The wheels of some of Baton's own packages, built in *folder*."""
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda name: build(ROOT / "packages" / name, folder), names))
+        list(pool.map(lambda name: build(ROOT / "packages" / name, folder), packages))
     return sorted(folder.glob("*.whl"))

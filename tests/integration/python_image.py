@@ -14,9 +14,10 @@ import docker
 from docker.errors import APIError, BuildError
 
 from brokers.errors import Unavailable
-from brokers.image import BUILD_TIMEOUT, debian_base, patience, pull
+from brokers.image import LOCK, debian_base
 from brokers.lock import locked
 from brokers.notice import notice
+from brokers.recipe import BUILD_TIMEOUT, patience, pull
 
 PYTHON: Final = "3.13"
 OFFICIAL: Final = f"python:{PYTHON}-slim"
@@ -43,7 +44,7 @@ def python_image(client: docker.DockerClient, wheels: Path) -> Iterator[str]:
     broker is built on, which has the same Python. It is removed at the end, with what was built on
     it. Raises Unavailable.
     """
-    with locked("image"):
+    with locked(LOCK):
         try:
             pull(client, OFFICIAL)
             dockerfile = _WHEELS.format(base=OFFICIAL)

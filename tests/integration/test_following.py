@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from baton_template import __version__
-from integration.environments import ROOT, Environment, environment, run, wheels_of_baton
+from integration.environments import ROOT, Environment, build_wheels, environment, run
 
 IGNORED = shutil.ignore_patterns("__pycache__")
 
@@ -40,7 +40,7 @@ def repository(tmp_path: Path) -> Path:
 def author(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
     """An environment with Baton from its wheels, and cruft."""
     made = environment(tmp_path, "venv")
-    made.install("cruft", *wheels_of_baton(tmp_path / "dist"))
+    made.install("cruft", *build_wheels(tmp_path / "dist", "baton-core", "baton-template"))
     monkeypatch.setenv("HOME", str(tmp_path))  # cookiecutter keeps there what it was given
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # and runs the template in its own folder
     return made

@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import shlex
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from baton_ping.consumer import PingConsumer
 from baton_ping.monitor import PingMonitor
 from baton_ping.service import PingService
 from brokers.vhost import Vhost
+from brokers.waiting import wait_until
 from integration.running import WEB01, ask, command, process, reach, running
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating.md"
@@ -35,6 +37,12 @@ REFUSED, LOCKED = 403, 405
 
 IN, OUT = "baton_ping_in", "baton_ping_out"
 SERVER = {"BATON_FQDN": WEB01.fqdn, "BATON_ENVIRONMENT": WEB01.environment}
+
+
+def has_answered(run: str) -> bool:
+    """Whether somebody has answered a run of a dashboard."""
+    with urllib.request.urlopen(run, timeout=10) as answer:
+        return bool(json.load(answer)["document"]["answered"])
 
 
 @dataclass(frozen=True)
@@ -229,6 +237,24 @@ class TestCommands:
         ):
             service.wait_for("is ready")
             monitor.wait_for(f"up       {WEB01.fqdn}")
+
+    def test_a_dashboard_that_is_asked_to_ping(self, users: Users, tmp_path: Path) -> None:
+        settings = {"BATON_DATABASE": f"sqlite:///{tmp_path}/dashboard.db"}
+        url = users["pinger"].url
+        with (
+            process("--url", users["server"].url, **SERVER) as service,
+            process("--port", "0", "--url", url, program="baton-ping-monitor", **settings) as it,
+        ):
+            service.wait_for("is ready")
+            site = it.wait_for("Dashboard: ").split()[-1]
+            asked = urllib.request.Request(
+                f"{site}api/runs",
+                json.dumps({"targets": ["production"], "timeout": 20}).encode(),
+                {"Content-Type": "application/json"},
+            )
+            with urllib.request.urlopen(asked, timeout=10) as answer:
+                run = json.load(answer)["id"]
+            assert wait_until(lambda: has_answered(f"{site}api/runs/{run}"), 15)
 
     def test_a_monitor_that_may_not_ping_says_so(self, users: Users) -> None:
         with (

@@ -18,7 +18,7 @@ import pytest
 from baton_template.answers import Answers
 from baton_template.project import make_project, planned_files
 from brokers.vhost import Vhost
-from integration.environments import ROOT, UV, Environment, build, environment, wheels_of_baton
+from integration.environments import ROOT, UV, Environment, build, build_wheels, environment
 from integration.pages import said, script_of
 from integration.running import Process
 
@@ -44,7 +44,7 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """What of Baton an author installs."""
-    return wheels_of_baton(tmp_path_factory.mktemp("wheels"))
+    return build_wheels(tmp_path_factory.mktemp("wheels"), "baton-core", "baton-template")
 
 
 @pytest.fixture(scope="module")

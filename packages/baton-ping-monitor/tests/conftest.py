@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import pty
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +43,7 @@ from webhook import Receiver
 
 pytest.register_assert_rewrite("databases.contract")
 
-PATIENCE = 15.0
+PATIENCE = 40.0
 RUN = "from baton_ping_monitor.executable import main; main()"
 
 
@@ -164,6 +165,27 @@ Say = Callable[..., Message]
 def say() -> Say:
     """Makes outputs."""
     return output
+
+
+@pytest.fixture
+def memory_url() -> str:
+    """A broker in memory of the test's own."""
+    return f"memory://{secrets.token_hex(8)}"
+
+
+Until = Callable[[Callable[[], object]], Awaitable[None]]
+
+
+@pytest.fixture
+def until() -> Until:
+    """Waits until something is so, that no event tells of."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
+
+    return wait
 
 
 @pytest.fixture

@@ -74,8 +74,8 @@ def test_where_there_is_room() -> None:
         "What is shown.",
         "",
         (
-            "baton-ping: 7 servers ✖ 1 missing ◇ 1 never seen ◐ 1 late ▲ 1 failing ○ 1 quiet ● 1 up "
-            "◆ 1 in maintenance"
+            "baton-ping: 7 servers ✖ 1 missing ◇ 1 never seen ◐ 1 late ▲ 1 failing ○ 1 quiet "
+            "● 1 up ◆ 1 in maintenance"
         ),
         "",
         "server environment apps state last pong latency pongs errors",

@@ -218,12 +218,12 @@ class Dashboard(Watched):
                 store.recent([each.fqdn for each in servers]),
                 store.incidents(_RESTORED),
                 store.transitions(None, now - DAY, _RESTORED),
-                {alert.incident for alert in store.alerts(_RESTORED)},
+                frozenset(alert.incident for alert in store.alerts(_RESTORED)),
             )
 
         servers, latencies, incidents, transitions, told = await asyncio.to_thread(read)
         self._fleet.restore(servers, latencies, incidents, transitions)
-        alerter.restore(incidents, told)
+        alerter.restore(incidents, told if alerter.destinations and not alerter.is_dry else None)
 
     async def _listen(self, intake: Intake) -> None:
         """Begin to hear each extension; the one that is pinged tells how the fleet is."""

@@ -106,7 +106,7 @@ def _demo(options: Options) -> int:
 
     display = make_display()
     _log_beside(display, options.log_level, options.log_format)
-    demo = Demo(display)
+    demo = Demo(display, web)
     return run_until_signalled(
         demo.start, demo.stop, demo.configuration.grace, lambda: demo.run(options.seconds)
     )
@@ -124,8 +124,9 @@ def _plain(options: Options) -> int:
     )
 
 
-def _table(options: Options, configuration: Configuration) -> int:
-    from baton_ping_monitor.settings import PingSettings  # noqa: PLC0415
+def _table(options: Options) -> int:
+    from baton.lifecycle import run_until_signalled  # noqa: PLC0415
+    from baton.monitor import default_instance  # noqa: PLC0415
     from baton_ping_monitor.terminal.display import make_display  # noqa: PLC0415
     from baton_ping_monitor.watch import Watch  # noqa: PLC0415
 
@@ -136,8 +137,8 @@ def _table(options: Options, configuration: Configuration) -> int:
     watch = Watch(
         configuration,
         display,
-        PingSettings(options.ping_every, options.target or (EVERYONE,)),
-        options.instance or default_instance(),
+        settings.ping,
+        settings.instance or default_instance(),
     )
     return run_until_signalled(watch.start, watch.stop, configuration.grace, watch.run)
 

@@ -26,6 +26,7 @@ from baton.extension import COMMANDS_GROUP, EXTENSIONS_GROUP, Extension, describ
 from baton.files import read_regular
 from baton.link import Phase
 from baton.text import shorten
+from baton.threads import in_thread
 from baton.transports.memory import forget_memory_broker
 
 _FILE: Final = "pyproject.toml"

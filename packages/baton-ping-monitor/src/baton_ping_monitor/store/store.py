@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
 from sqlalchemy import Connection, delete, select, text
-from sqlalchemy.exc import ResourceClosedError
 
 from baton_ping_monitor.store import events, points, queries, rollup
 from baton_ping_monitor.store.database import Database
@@ -58,7 +57,6 @@ class Store:
         self._retention = retention
         self._clock = clock
         self._names = Names()
-        self._is_closed = False
         self._turns = Turns()
         self._is_closing = False
 
@@ -286,8 +284,6 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with self._turns.turn():
-            if self._is_closed:
-                raise ResourceClosedError("The store is closed")
             try:
                 with self._database.writing() as connection:
                     yield connection
