@@ -64,6 +64,36 @@ async def test_a_body_that_is_no_document_is_null(
     assert [each["body"] for each in answer.json()["replies"]] == [None]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a": 1e999}',
+        '{"a": NaN}',
+        '{"a": [-Infinity]}',
+        '{"a": "\\ud800"}',
+        '{"\\udfff": 1}',
+        *('{"a":' * depth + "1" + "}" * depth for depth in (600, 930, 960, 5000)),
+    ],
+)
+async def test_a_body_that_no_reader_would_take_is_null(
+    browser: httpx2.AsyncClient, site: Site, body: str
+) -> None:
+    await site.say(kind="malformed", body=body, correlation_id="ping-1")
+    replies = await browser.get("/api/replies/ping-1")
+    assert [each["body"] for each in replies.json()["replies"]] == [None]
+    listed = await browser.get("/api/events", headers={"Accept": "application/json"})
+    assert [each["body"] for each in listed.json()["events"]] == [None]
+
+
+async def test_a_body_may_be_nested_and_have_any_letters(
+    browser: httpx2.AsyncClient, site: Site
+) -> None:
+    body = '{"a": ' + "[" * 200 + '"\\ud83d\\ude00"' + "]" * 200 + ', "b": "\\\\ud800"}'
+    await site.say(body=body)
+    listed = await browser.get("/api/events", headers={"Accept": "application/json"})
+    assert [each["body"] for each in listed.json()["events"]] == [json.loads(body)]
+
+
 async def test_a_document_stays_shorter_than_requesters_take(
     browser: httpx2.AsyncClient, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from baton_ping_monitor.web.listing import slug
 
 if TYPE_CHECKING:
     from baton_ping_monitor.fleet.view import FleetView, Incident, ServerView
     from baton_ping_monitor.store.records import Event, Point, RunRecord, Transition
+
+_DEEPEST: Final = 500
+"""Levels of a body: readers and writers of JSON go so deep, wherever they are called."""
 
 
 def of_server(server: ServerView) -> dict[str, Any]:
@@ -116,12 +120,15 @@ def of_reply(event: Event, *, with_body: bool = True) -> dict[str, Any]:
 
 
 def of_body(text: str) -> Mapping[str, Any] | None:
-    """The body as it was kept; None for one that is no JSON object, or was cut."""
+    """The body as it was kept; None for one that is no JSON object, was cut, or has what no reader
+    takes: numbers without end, half of a surrogate pair, thousands of levels."""
     try:
-        found = json.loads(text)
+        found = _DECODER.decode(text)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and not _is_too_deep(text, found) else None
 
 
 def of_run(run: RunRecord) -> dict[str, Any]:
@@ -138,3 +145,34 @@ def of_run(run: RunRecord) -> dict[str, Any]:
         "trouble": "",
         "document": document,
     }
+
+
+def _is_too_deep(text: str, found: object) -> bool:
+    if text.count("{") + text.count("[") <= _DEEPEST:
+        return False
+    level = [found]
+    for _ in range(_DEEPEST):
+        level = [part for each in level for part in _parts(each) if isinstance(part, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(digits)
+    return number
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
