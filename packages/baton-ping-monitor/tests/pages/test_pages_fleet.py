@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from baton_ping_monitor.observation import Observation
 from baton_ping_monitor.settings import WebSettings
 
 if TYPE_CHECKING:
@@ -174,3 +175,15 @@ async def test_servers_without_an_environment_can_be_filtered(dashboard: Dashboa
     assert (
         filtered.html.count('aria-current="true"') == 2
     )  # that environment, and all of its states
+
+
+async def test_choices_are_a_thousand_and_the_one_that_is_made(dashboard: Dashboard) -> None:
+    for number in range(1200):
+        apps = tuple(f"app{number}x{each}" for each in range(3))
+        environment = f"environment{number:04}"
+        seen = Observation(0.0, "baton-ping", "pong", f"web{number}", environment, apps)
+        dashboard.state.observe(seen)
+    page = await dashboard.get("/", environment="environment1199", app="shop")
+    assert page.html.count("<option") < 2100
+    assert "<option selected>environment1199</option>" in page.html
+    assert "<option selected>shop</option>" in page.html

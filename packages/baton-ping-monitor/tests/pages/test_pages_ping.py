@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from baton import Configuration, Server
 from baton_ping.service import PingService
+from baton_ping_monitor.observation import Observation
 from baton_ping_monitor.store.records import RunRecord
 
 if TYPE_CHECKING:
@@ -50,6 +52,20 @@ async def test_the_form_suggests_what_there_is(dashboard: Dashboard) -> None:
     found = re.findall(r'<option value="([^"]*)">', page.html)
     assert found == ["*", "production", "shop.production", WEB]
     assert f'value="{WEB}" list="suggestions"' in page.html
+
+
+async def test_it_suggests_a_thousand_soon_however_many_environments_there_are(
+    dashboard: Dashboard,
+) -> None:
+    for number in range(6000):
+        environment = f"environment{number}"
+        seen = Observation(dashboard.clock(), "baton-ping", "pong", f"web{number}", environment)
+        dashboard.state.observe(seen)
+    dashboard.services.fleet.view()
+    begun = process_time()
+    page = await dashboard.get("/ping")
+    assert process_time() - begun < 0.5
+    assert page.html.count('<option value="') == 1000
 
 
 @pytest.mark.usefixtures("service")

@@ -10,6 +10,8 @@ from baton_ping_monitor.web.pages.changes import notice
 from baton_ping_monitor.web.rendering import link, render
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -29,6 +31,9 @@ COLUMNS = (
 MOST_ENVIRONMENTS = 24
 """Environments that have a card of their own."""
 
+MOST_CHOICES = 1000
+"""Environments, or apps, that a filter offers."""
+
 
 async def fleet_page(request: Request) -> Response:
     """``GET /``: counts, incidents, environments, and the servers that the query asks for."""
@@ -41,7 +46,8 @@ async def fleet_page(request: Request) -> Response:
         fleet=view,
         query=query,
         page=paginate(query.select(view.servers), query.page),
-        apps=apps_of(view.servers),
+        apps=_choices(apps_of(view.servers), query.app),
+        choices=_choices([it.name or NOWHERE for it in view.environments], query.environment),
         columns=COLUMNS,
         nowhere=NOWHERE,
         environments=view.environments[:MOST_ENVIRONMENTS],
@@ -50,3 +56,10 @@ async def fleet_page(request: Request) -> Response:
         counts=[(state, view.counts.get(state, 0)) for state in State],
         notice=notice(request),
     )
+
+
+def _choices(names: Sequence[str], chosen: str) -> list[str]:
+    """What a filter offers: so many of the names at most, and the one that is chosen, whether
+    there is such a one or not."""
+    offered = list(names[:MOST_CHOICES])
+    return offered if not chosen or chosen in offered else [*offered, chosen]

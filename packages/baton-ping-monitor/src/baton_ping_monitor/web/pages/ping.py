@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import RedirectResponse
@@ -61,7 +62,7 @@ def _form(request: Request, targets: str, seconds: str, trouble: str = "") -> Re
         targets=targets,
         seconds=seconds,
         problem=trouble,
-        suggestions=list(dict.fromkeys(_suggestions(view)))[:_SUGGESTED],
+        suggestions=_first(_suggestions(view), _SUGGESTED),
         longest=LONGEST,
     )
 
@@ -70,10 +71,22 @@ def _suggestions(view: FleetView) -> Iterator[str]:
     """What can be pinged: everybody, environments, apps in them, servers."""
     yield "*"
     yield from (it.name for it in view.environments if it.name)
+    members = defaultdict(list)
+    for server in view.servers:
+        members[server.environment].append(server)
     for it in view.environments:
-        members = (server for server in view.servers if server.environment == it.name)
-        yield from (f"{app}.{it.name}" for app in apps_of(members))
+        yield from (f"{app}.{it.name}" for app in apps_of(members[it.name]))
     yield from (server.fqdn for server in view.servers)
+
+
+def _first(names: Iterator[str], most: int) -> list[str]:
+    """So many of the names at most, each once."""
+    found: dict[str, None] = {}
+    for name in names:
+        found[name] = None
+        if len(found) == most:
+            break
+    return list(found)
 
 
 def _trouble(targets: list[str], seconds: str) -> str:
