@@ -86,6 +86,43 @@ async def test_who_fails_too_often_waits_even_with_the_right_password(
     assert await authenticator.by_password("ci", TOKEN, "192.0.2.2") == CI
 
 
+async def test_who_tries_a_name_elsewhere_does_not_keep_out_who_has_it(
+    authenticator: Authenticator, time: Time
+) -> None:
+    assert await authenticator.by_password("ci", TOKEN, HERE) == CI
+    time.now += 7 * 86_400
+    for number in range(5):
+        assert await authenticator.by_password("ci", "wrong", f"198.51.100.{number}") is None
+    with pytest.raises(TooManyAttempts):
+        await authenticator.by_password("ci", TOKEN, "198.51.100.9")
+    assert await authenticator.by_password("ci", TOKEN, HERE) == CI
+    # Nor does it give others new attempts.
+    with pytest.raises(TooManyAttempts):
+        await authenticator.by_password("ci", "wrong", "198.51.100.9")
+
+
+async def test_where_somebody_logged_in_guesses_are_counted_too(
+    authenticator: Authenticator, time: Time
+) -> None:
+    assert await authenticator.by_password("ci", TOKEN, HERE) == CI
+    time.now += 7 * 86_400
+    for _ in range(5):
+        assert await authenticator.by_password("ci", "wrong", HERE) is None
+    with pytest.raises(TooManyAttempts):
+        await authenticator.by_password("ci", TOKEN, HERE)
+
+
+async def test_where_somebody_logged_in_is_forgotten_after_a_month(
+    authenticator: Authenticator, time: Time
+) -> None:
+    assert await authenticator.by_password("ci", TOKEN, HERE) == CI
+    time.now += 31 * 86_400
+    for number in range(5):
+        assert await authenticator.by_password("ci", "wrong", f"198.51.100.{number}") is None
+    with pytest.raises(TooManyAttempts):
+        await authenticator.by_password("ci", TOKEN, HERE)
+
+
 async def test_attempts_at_the_same_time_count_too(authenticator: Authenticator) -> None:
     tries = [authenticator.by_password("ci", f"wrong{n}", HERE) for n in range(12)]
     results = await asyncio.gather(*tries, return_exceptions=True)

@@ -27,6 +27,9 @@ _WAITING: Final = 16
 _REMEMBERED: Final = 256
 _REMEMBERED_FOR: Final = 300.0
 """Seconds that a program which sends its password with each request need not wait again."""
+_AT_HOME_FOR: Final = 30 * 86_400.0
+"""Seconds for which a name is at home at an address that it logged in from."""
+_HOMES: Final = 10_000
 
 
 class TooManyAttempts(Exception):
@@ -48,6 +51,7 @@ class Authenticator:
         self._waiting = 0
         self._key = secrets.token_bytes(32)
         self._known: OrderedDict[bytes, tuple[float, Secret]] = OrderedDict()
+        self._homes: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._nobody = Secret(secrets.token_bytes(32), secrets.token_bytes(16))
 
     def account(self, name: str) -> Account | None:
@@ -65,14 +69,16 @@ class Authenticator:
     async def by_password(self, name: str, password: str, address: str) -> User | None:
         """Whose name and password, or name and token, they are. It takes equally long for a name
         that nobody has. Raises TooManyAttempts where there were too many from that *address*, or
-        with that *name*."""
+        with that *name*. Attempts with a name elsewhere keep nobody out of where they logged in
+        before: those of each such address are counted for themselves."""
         account = self._users.accounts().get(name)
         mark = hmac.digest(
             self._key, f"{name}\0{password}".encode(errors="replace"), hashlib.sha256
         )
         if account is not None and self._is_known(mark, account.secret):
             return account.user
-        keys = keys_of(name, address)
+        home = keys_of(name, address)
+        keys = self._keys(home)
         if wait := self._throttle.attempt(keys):
             raise TooManyAttempts(wait)
         secret = self._nobody if account is None else account.secret
@@ -85,10 +91,20 @@ class Authenticator:
             )
             return None
         self._throttle.forgive(keys)
+        self._homes.pop(home, None)
+        self._homes[home] = self._clock() + _AT_HOME_FOR
+        if len(self._homes) > _HOMES:
+            self._homes.popitem(last=False)
         self._known[mark] = (self._clock() + _REMEMBERED_FOR, account.secret)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return account.user
+
+    def _keys(self, home: tuple[str, str]) -> tuple[str, str]:
+        """What an attempt counts for: the name and the address, or the name there."""
+        if self._clock() < self._homes.get(home, 0.0):
+            return " ".join(("home", *home)), home[1]
+        return home
 
     async def _matches(self, secret: Secret, password: str) -> bool:
         self._waiting += 1
