@@ -133,13 +133,15 @@ class Dashboard:
 
     async def post(self, path: str, fields: dict[str, Any]) -> Page:
         """Send a form as a page of ours does, and follow where it leads."""
+        given = {"csrf": await self.csrf(), **fields}
+        return page_of(await self.browser.post(path, data=given, follow_redirects=True))
+
+    async def csrf(self) -> str:
+        """What forms of this browser have to say."""
         shown = await self.get("/ping")
         found = re.search(r'name="csrf" value="([^"]+)"', shown.html)
         assert found
-        answer = await self.browser.post(
-            path, data={"csrf": found[1], **fields}, follow_redirects=True
-        )
-        return page_of(answer)
+        return found[1]
 
 
 def page_of(answer: httpx2.Response) -> Page:

@@ -45,3 +45,18 @@ async def test_a_test_without_destinations_says_so(dashboard: Dashboard) -> None
     page = await dashboard.post("/incidents/test", {})
     assert page.status == 200
     assert "The test did not arrive:" in page.text
+
+
+async def test_what_became_of_a_test_is_a_page_that_can_be_asked_for_again(
+    dashboard: Dashboard,
+) -> None:
+    form = {"csrf": await dashboard.csrf()}
+    answer = await dashboard.browser.post("/incidents/test", data=form)
+    assert answer.status_code == 303
+    for _ in range(2):
+        again = await dashboard.get(answer.headers["location"])
+        assert again.status == 200
+        assert "The test did not arrive: Nobody is told" in again.text
+    other = await dashboard.get("/incidents", test="another")
+    assert other.status == 200
+    assert "The test" not in other.text

@@ -9,7 +9,7 @@ from baton_ping_monitor.web.live import Live
 from baton_ping_monitor.web.pages.changes import change
 from baton_ping_monitor.web.pages.events import event_page, events_page
 from baton_ping_monitor.web.pages.fleet import fleet_page
-from baton_ping_monitor.web.pages.incidents import incidents_page, test_alerts
+from baton_ping_monitor.web.pages.incidents import Incidents
 from baton_ping_monitor.web.pages.ping import begin, ping_page
 from baton_ping_monitor.web.pages.runs import difference_page, run_page, runs_page
 from baton_ping_monitor.web.pages.server import server_page
@@ -17,6 +17,7 @@ from baton_ping_monitor.web.pages.server import server_page
 
 def routes() -> list[BaseRoute]:
     """The pages, their forms, and the stream that keeps them live, by the names that links have."""
+    incidents = Incidents()
     return [
         Route("/", fleet_page, name="fleet"),
         Route("/live", Live().begin, name="live"),
@@ -29,6 +30,6 @@ def routes() -> list[BaseRoute]:
         Route("/runs/{id}", run_page, name="run"),
         Route("/events", events_page, name="events"),
         Route("/events/{id:int}", event_page, name="event"),
-        Route("/incidents", incidents_page, name="incidents"),
-        Route("/incidents/test", operators(test_alerts), name="test_alerts", methods=["POST"]),
+        Route("/incidents", incidents.show, name="incidents"),
+        Route("/incidents/test", operators(incidents.test), name="test_alerts", methods=["POST"]),
     ]
