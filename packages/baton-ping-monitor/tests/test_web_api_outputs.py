@@ -172,6 +172,12 @@ Open = Callable[..., "AbstractAsyncContextManager[Stream]"]
 @pytest.fixture
 async def open_stream(site: Site) -> AsyncIterator[Open]:
     """Opens streams of *site*, over real sockets."""
+    async with streams_of(site) as open_one:
+        yield open_one
+
+
+@asynccontextmanager
+async def streams_of(site: Site) -> AsyncIterator[Open]:
     server = WebServer(site.app, type(site.services.settings.web)(port=0))
     await server.start()
 
@@ -273,6 +279,22 @@ async def test_so_many_streams_are_open_at_most(site: Site, open_stream: Open) -
             answer = await browser.get("/api/events")
     assert answer.status_code == 503
     assert answer.json() == {"error": "Too many streams are open."}
+
+
+async def test_who_is_no_user_any_more_hears_no_more(guarded: Site) -> None:
+    file = guarded.services.settings.web.users_file
+    assert file is not None
+    async with (
+        streams_of(guarded) as open_stream,
+        open_stream("?after=0", Authorization=f"Bearer {guarded.token}") as stream,
+    ):
+        await guarded.say("web01.example.org")
+        assert (await stream.next())["fqdn"] == "web01.example.org"
+        lines = file.read_text().splitlines(keepends=True)
+        file.write_text("".join(each for each in lines if ":token$" not in each))
+        await guarded.say("web02.example.org")
+        with pytest.raises(EOFError):
+            await stream.next()
 
 
 async def test_requesters_read_what_it_says(make_site: MakeSite, users: str) -> None:

@@ -136,6 +136,24 @@ async def test_a_stream_ends_so_that_its_reader_comes_again(
     assert [await reader.next() for _ in range(2)] == ["retry: 2000\n\n", "END"]
 
 
+async def test_a_silent_stream_ends_when_its_reader_may_not_read_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.01)
+    all_of_them, reader, source = Streams(), Reader(), Source()
+    may = [True]
+    request = reader.request
+    request.state.stays = lambda: bool(may)
+    response = all_of_them.respond(request, source())
+    running = asyncio.create_task(response(reader.scope, reader.receive, reader.send))
+    assert [await reader.next() for _ in range(2)][1:] == [": still here\n\n"]
+    may.clear()
+    while (text := await reader.next()) != "END":
+        assert text == ": still here\n\n"
+    await asyncio.wait_for(running, PATIENCE)
+    assert source.closed.is_set()
+
+
 async def test_all_end_together_and_no_other_begins() -> None:
     all_of_them = Streams()
     readers = [Reader() for _ in range(5)]

@@ -65,7 +65,8 @@ class _Asking:
 
 
 class Access:
-    """Lets through who may; sets ``request.state.user`` and ``request.state.csrf``."""
+    """Lets through who may; sets ``request.state.user``, ``request.state.csrf``, and
+    ``request.state.stays``, which tells later whether the user is still who they were."""
 
     def __init__(
         self, app: ASGIApp, authenticator: Authenticator | None, sessions: SessionKeeper
@@ -91,6 +92,7 @@ class Access:
             return
         request.state.user = asking.user
         request.state.csrf = csrf_of(asking.token) if asking.token else ""
+        request.state.stays = self._stays(asking.user)
         refusal = self._refusal(request, asking)
         if refusal is not None:
             await refusal(scope, receive, send)
@@ -119,6 +121,13 @@ class Access:
             if account is not None and self._sessions.is_of(token, account):
                 return _Asking(account.user, token, by_cookie=True)
         return _visitor(request, None)
+
+    def _stays(self, user: User | None) -> Callable[[], bool]:
+        authenticator = self._authenticator
+        if authenticator is None or user is None:
+            return lambda: True
+        account = authenticator.account(user.name)
+        return lambda: authenticator.account(user.name) == account
 
     async def _by_header(
         self, authenticator: Authenticator, request: Request, header: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,9 @@ _SLOWEST: Final = 30.0
 _LONGEST: Final = 3600.0
 """Seconds after which a stream ends: browsers come again, and have to be logged in then."""
 _MOST: Final = 200
+
+Stays = Callable[[], bool]
+"""Whether who began to read a stream may still read it."""
 
 
 def sse(data: Any, *, event: str | None = None, id: int | str | None = None) -> str:
@@ -50,10 +53,11 @@ class Streams:
 
     def respond(self, request: Request, source: AsyncIterator[str]) -> Response:
         """A response that sends what *source* gives, such as :func:`sse` makes, for as long as
-        somebody reads it; a refusal if too many are open. *source* is closed in the end."""
+        somebody reads it, and may (``request.state.stays``); a refusal if too many are open.
+        *source* is closed in the end."""
         if self._is_closed or len(self._open) >= self._most:
             return refuse(request, 503, "Too many streams are open.", {"Retry-After": "10"})
-        return _Stream(self, source)
+        return _Stream(self, source, getattr(request.state, "stays", _always))
 
     async def close(self) -> None:
         """End all of them, and refuse others."""
@@ -64,9 +68,12 @@ class Streams:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def run(self, source: AsyncIterator[str], receive: Receive, send: Send) -> None:
-        """Send what *source* gives until it ends, nobody reads any more, or all are closed."""
-        task = asyncio.create_task(_pump(source, send))
+    async def run(
+        self, source: AsyncIterator[str], stays: Stays, receive: Receive, send: Send
+    ) -> None:
+        """Send what *source* gives until it ends, nobody reads any more, or may, or all are
+        closed."""
+        task = asyncio.create_task(_pump(source, stays, send))
         self._open.add(task)
         gone = asyncio.create_task(_until_gone(receive))
         try:
@@ -81,25 +88,26 @@ class Streams:
 
 
 class _Stream(Response):
-    def __init__(self, streams: Streams, source: AsyncIterator[str]) -> None:
+    def __init__(self, streams: Streams, source: AsyncIterator[str], stays: Stays) -> None:
         super().__init__(media_type="text/event-stream; charset=utf-8")
         del self.headers["content-length"]
         # nginx would keep it back otherwise.
         self.headers["X-Accel-Buffering"] = "no"
         self._streams = streams
         self._source = source
+        self._stays = stays
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
         if scope["method"] != "HEAD":
-            await self._streams.run(self._source, receive, send)
+            await self._streams.run(self._source, self._stays, receive, send)
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(_SLOWEST):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _pump(source: AsyncIterator[str], send: Send) -> None:
+async def _pump(source: AsyncIterator[str], stays: Stays, send: Send) -> None:
     pending: asyncio.Future[str] | None = None
     try:
         await _send(send, "retry: 2000\n\n")
@@ -108,6 +116,8 @@ async def _pump(source: AsyncIterator[str], send: Send) -> None:
         while loop.time() < end:
             pending = pending or asyncio.ensure_future(anext(source))
             done, _ = await asyncio.wait([pending], timeout=HEARTBEAT)
+            if not stays():
+                break
             if not done:
                 await _send(send, ": still here\n\n")
                 continue
@@ -121,6 +131,10 @@ async def _pump(source: AsyncIterator[str], send: Send) -> None:
             await asyncio.wait([pending])
         if hasattr(source, "aclose"):
             await source.aclose()
+
+
+def _always() -> bool:
+    return True
 
 
 async def _send(send: Send, text: str) -> None:
