@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,13 +11,14 @@ from playwright.async_api import expect
 from integration.browser.pages import names, row
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Page, Route
 
     from browser.window import Windows
     from integration.browser.dashboards import Dashboard
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+PATIENCE = 30.0
 CHOSEN = ("sim00004.example.org", "sim00007.example.org")
 MORPHED = """async ([path, before, after]) => {
   const { morph } = await import(path);
@@ -64,6 +66,55 @@ async def test_the_page_holds_while_somebody_reads(populated: Dashboard, windows
     await open_one.locator("summary").click()
     await expect(live).to_have_text("Live")
     await is_refreshed(page)
+
+
+async def test_what_was_asked_for_in_vain_is_not_called_live(
+    populated: Dashboard, windows: Windows
+) -> None:
+    page = await windows.open(populated.url)
+    live = page.locator("#live-text")
+    await expect(live).to_have_text("Live")
+    asked = asyncio.Queue[str]()
+
+    async def refuse(route: Route) -> None:
+        if route.request.resource_type != "fetch":
+            await route.continue_()
+            return
+        asked.put_nowait(route.request.url)
+        await route.fulfill(status=503, body="Not now")
+
+    with windows.faults.expected("503"):
+        await page.route("**/*", refuse)
+        await expect(live).to_contain_text("Stale since")
+        await page.evaluate(
+            "() => { globalThis.said = []; new MutationObserver(() => "
+            "said.push(document.getElementById('live').dataset.state))"
+            ".observe(document.getElementById('live'), { attributes: true }); }"
+        )
+        while not asked.empty():
+            asked.get_nowait()
+        for _ in range(3):  # it is asked for again, whether anything else happens or not
+            await asyncio.wait_for(asked.get(), PATIENCE)
+        assert set(await page.evaluate("said")) <= {"stale"}
+        await page.unroute("**/*")
+        await expect(live).to_have_text("Live")
+
+
+async def test_all_of_a_list_is_said_of_that_list_alone(
+    populated: Dashboard, windows: Windows
+) -> None:
+    page = await windows.open(populated.url)
+    await page.get_by_role("searchbox").fill("sim0000")
+    await expect(page.locator(".found")).to_contain_text("found")
+    await row(page, CHOSEN[0]).get_by_role("checkbox").check()
+    every = page.locator("[data-bulk-all]")
+    await every.check()
+    await is_refreshed(page)
+    await expect(every).to_be_checked()
+    await page.get_by_role("searchbox").fill("")
+    await expect(page.locator(".found")).to_be_empty()
+    await expect(every).not_to_be_checked()
+    await expect(page.locator("[data-bulk-count]")).to_have_text("1 chosen")
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,20 @@ import { clock, now, setNow } from "./times.js";
 
 const SILENCE = 21_000; // the stream says something every 10 s
 const LEAST_PAUSE = 1000;
+const PAUSE_AFTER_FAILURE = 2000;
 
 const mark = document.getElementById("live");
-const state = { stream: null, heard: 0, revision: null, wanted: false, busy: false, since: now() };
+// "wanted": something changed that is not shown yet; "behind": it was asked for in vain.
+const state = {
+  stream: null,
+  heard: 0,
+  since: now(),
+  revision: null,
+  blind: false,
+  wanted: false,
+  behind: false,
+  busy: false,
+};
 
 export function startLive() {
   const address = document.body.dataset.live;
@@ -18,8 +29,12 @@ export function startLive() {
   open(address);
   setInterval(watch, 1000);
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) close();
-    else open(address);
+    if (document.hidden) {
+      close();
+      return;
+    }
+    open(address);
+    if (state.wanted) want();
   });
   // Who reads something that would move away is not disturbed.
   document.addEventListener("toggle", () => {
@@ -37,15 +52,16 @@ function open(address) {
   state.stream.onmessage = (event) => {
     const news = JSON.parse(event.data);
     state.heard = Date.now();
-    state.since = news.now;
+    if (!state.behind) state.since = news.now;
     setNow(news.now);
     heed(news);
   };
   state.stream.onerror = () => {
     say("stale");
     if (state.stream?.readyState === EventSource.CLOSED) {
-      // It was refused, and browsers do not try again then.
+      // It was refused, and browsers do not try again then. The page may say why.
       close();
+      want();
       setTimeout(() => { if (!document.hidden) open(address); }, 5000);
     }
   };
@@ -61,7 +77,8 @@ function watch() {
 }
 
 function heed(news) {
-  say(news.blind_since === null ? "live" : "blind");
+  state.blind = news.blind_since !== null;
+  tell();
   const icon = document.querySelector("link[rel=icon]");
   const href = news.missing ? icon.dataset.trouble : icon.dataset.calm;
   if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
@@ -70,6 +87,10 @@ function heed(news) {
     state.revision = news.revision;
     if (!first || now() - Number(document.body.dataset.now) > 3) want();
   }
+}
+
+function tell() {
+  say(state.behind ? "stale" : state.blind ? "blind" : "live");
 }
 
 function isReading() {
@@ -88,12 +109,25 @@ async function again() {
     let pause = LEAST_PAUSE;
     try {
       pause = Math.max(pause, await refresh());
+      caughtUp();
     } catch (error) {
-      if (error.name !== "AbortError") say("stale");
+      // Whoever aborted it has asked for a newer one.
+      if (error.name !== "AbortError") {
+        state.behind = state.wanted = true;
+        pause = PAUSE_AFTER_FAILURE;
+        tell();
+      }
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
   state.busy = false;
+}
+
+function caughtUp() {
+  if (!state.behind) return;
+  state.behind = false;
+  state.since = now();
+  if (state.stream?.readyState === EventSource.OPEN) tell();
 }
 
 // A page that counts something down asks for itself at its own pace, until it says that it is done.

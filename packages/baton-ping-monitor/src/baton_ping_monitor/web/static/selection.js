@@ -1,6 +1,9 @@
 // Choosing servers for what is done to many of them.
 
+let list;
+
 export function startSelection() {
+  list = listed();
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-bulk]");
     if (!form) return;
@@ -9,9 +12,20 @@ export function startSelection() {
     }
     tell();
   });
-  document.addEventListener("refreshed", tell);
+  document.addEventListener("refreshed", () => {
+    // "All of this list" was said of another list.
+    const all = document.querySelector("[data-bulk-all]");
+    if (all && list !== listed()) all.checked = false;
+    list = listed();
+    tell();
+  });
   addEventListener("pageshow", tell);
   tell();
+}
+
+// Which list it is: what its filters say.
+function listed() {
+  return document.querySelector("form[data-bulk] input[name=query]")?.value;
 }
 
 function boxes(form) {
