@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from baton_ping_monitor.web.pages.events import PAGE_SIZE, body_text
+from baton_ping_monitor.web.pages.events import PAGE_SIZE, PREVIEW, body_text
 
 if TYPE_CHECKING:
     from pages.conftest import Dashboard
@@ -94,3 +96,28 @@ async def test_one_that_is_not_kept(dashboard: Dashboard, path: str) -> None:
 @pytest.mark.parametrize("body", ["", "no JSON", "[" * 60_000, '{"n": ' + "9" * 6_000 + "}"])
 def test_bodies_that_cannot_be_read_are_shown_as_they_are(body: str) -> None:
     assert body_text(body).strip().startswith(body[:1].strip())
+
+
+def test_of_a_long_body_only_what_is_shown_is_made() -> None:
+    body = f'{{"a":[{",".join("0" * 32_000)}]}}'
+    begun = process_time()
+    for _ in range(PAGE_SIZE):
+        assert len(body_text(body, PREVIEW)) in range(PREVIEW + 1, PREVIEW + 20)
+    assert process_time() - begun < 1
+    assert body_text(body, PREVIEW).startswith('{\n  "a": [\n    0,\n    0,')
+    assert body_text("x" * 5000, PREVIEW) == "x" * 5000
+
+
+def test_a_body_that_would_be_mostly_indentation_stays_as_it_is() -> None:
+    nest = "[" * 200 + "]" * 200
+    body = f'{{"a":[{",".join([nest] * 150)}]}}'
+    assert body_text(body) == body
+
+
+async def test_a_list_says_that_a_body_goes_on(dashboard: Dashboard) -> None:
+    body = json.dumps({"a": [0] * 600})
+    dashboard.hear(body=body)
+    page = await dashboard.get("/events")
+    assert len(body) < PREVIEW
+    assert "0,…" in page.text
+    assert "This output alone, whole" in page.text

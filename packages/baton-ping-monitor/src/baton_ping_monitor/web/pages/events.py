@@ -24,6 +24,9 @@ PAGE_SIZE: Final = 100
 """Events on a page."""
 PREVIEW: Final = 4000
 """Characters of a body that the list shows."""
+_LONGEST: Final = 1_000_000
+"""Characters of an indented body."""
+_ENCODER: Final = json.JSONEncoder(indent=2, ensure_ascii=False)
 _TEXT_LIMIT: Final = 300
 _GREATEST_ID: Final = 2**62
 
@@ -78,8 +81,9 @@ def event_filter(params: QueryParams) -> EventFilter:
     )
 
 
-def body_text(body: str) -> str:
-    """The JSON text of a body as people read it; what is none stays as it is.
+def body_text(body: str, most: int | None = None) -> str:
+    """The JSON text of a body as people read it; what is none stays as it is. Of one longer than
+    *most*, it may be no more than a little more than that.
 
     >>> print(body_text('{"type":"pong","n":[1]}'))
     {
@@ -90,11 +94,25 @@ def body_text(body: str) -> str:
     }
     """
     try:
-        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        text = _indented(json.loads(body), most or _LONGEST)
     except (ValueError, RecursionError):
         text = body
+    if most is None and len(text) > _LONGEST:
+        text = body  # it would be mostly indentation
     # What was escaped in the text may be anything now.
     return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def _indented(value: object, most: int) -> str:
+    """*value* as indented JSON, as soon as it is longer than *most* no more of it."""
+    parts: list[str] = []
+    length = 0
+    for part in _ENCODER.iterencode(value):
+        parts.append(part)
+        length += len(part)
+        if length > most:
+            break
+    return "".join(parts)
 
 
 def _encode(which: EventFilter, before: int | None = None) -> str:
