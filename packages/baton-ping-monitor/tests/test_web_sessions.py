@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from baton_ping_monitor.store.records import SessionRecord
 from baton_ping_monitor.web.passwords import Secret, new_token
 from baton_ping_monitor.web.sessions import IDLE, LONGEST, SessionKeeper, csrf_of
 from baton_ping_monitor.web.users import Account, Role, User
@@ -71,6 +72,24 @@ async def test_it_ends_when_it_is_told_to(keeper: SessionKeeper) -> None:
     await keeper.end(one)
     assert await keeper.find(one) is None
     assert await keeper.find(another) == "alice"
+
+
+async def test_a_request_under_way_does_not_bring_it_back(
+    keeper: SessionKeeper, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await keeper.begin(ALICE)
+    site.time.now += 3600
+    found = site.store.session
+
+    def find_just_before_it_ends(digest: str) -> SessionRecord | None:
+        session = found(digest)
+        site.store.delete_session(digest)
+        return session
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.store, "session", find_just_before_it_ends)
+        await keeper.find(token)
+    assert await keeper.find(token) is None
 
 
 def test_what_a_form_sends_back_belongs_to_one_browser_and_does_not_tell_its_cookie() -> None:

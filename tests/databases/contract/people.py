@@ -59,7 +59,9 @@ def test_a_session_holds_until_it_expires_or_is_deleted(stores: Stores) -> None:
     assert store.session("d1") == session
     assert store.session("nothing") is None
     assert store.session("\0") is None
-    store.put_session(replace(session, expires=NOON + 120))
+    store.extend_session("d1", NOON + 120)
+    store.extend_session("nothing", NOON + 120)
+    assert store.session("nothing") is None
     stores.now += 60
     assert store.session("d3") is None
     assert store.session("d1") == replace(session, expires=NOON + 120)

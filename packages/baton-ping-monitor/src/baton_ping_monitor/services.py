@@ -140,6 +140,9 @@ class Sessions(Protocol):
     def put_session(self, session: SessionRecord) -> None:
         """Keep *session* in place of what was kept under its digest."""
 
+    def extend_session(self, digest: str, expires: float) -> None:
+        """Have the session of this digest, if there is one still, expire then."""
+
     def session(self, digest: str) -> SessionRecord | None:
         """The session of this digest, None if there is none, or it has expired."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, delete, select, text, update
 
 from baton_ping_monitor.store import events, points, queries, rollup
 from baton_ping_monitor.store.database import Database
@@ -223,6 +223,12 @@ class Store:
         with self._writing() as connection:
             statement = insert(connection, sessions).values(digest=session.digest, **row)
             connection.execute(statement.on_conflict_do_update(index_elements=["digest"], set_=row))
+
+    def extend_session(self, digest: str, expires: float) -> None:
+        """Have the session of this digest, if there is one still, expire then."""
+        statement = update(sessions).where(sessions.c.digest == kept(digest))
+        with self._writing() as connection:
+            connection.execute(statement.values(expires=expires))
 
     def session(self, digest: str) -> SessionRecord | None:
         """The session of this digest, None if there is none, or it has expired."""

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from baton_ping_monitor.store.records import SessionRecord
@@ -62,8 +61,8 @@ class SessionKeeper:
             return None
         expires = min(now + IDLE, end)
         if expires - session.expires >= _EXTENDED_EVERY:
-            session = replace(session, expires=expires)
-            await asyncio.to_thread(self._sessions.put_session, session)
+            # Who logs out meanwhile has logged out.
+            await asyncio.to_thread(self._sessions.extend_session, session.digest, expires)
         return session.user
 
     def is_of(self, token: str, account: Account) -> bool:
