@@ -132,6 +132,16 @@ async def test_all_of_a_list_is_said_of_that_list_alone(
             id="something above comes",
         ),
         pytest.param(
+            "<h1>a</h1> <p data-key=i>x</p> <section class=a>1</section> <form data-kept>2</form> ",
+            "<h1>a</h1> <section class=a>1</section> <form data-kept>3</form> ",
+            id="something above goes, with the space after it",
+        ),
+        pytest.param(
+            "<h1>a</h1> <section class=a>1</section> <form data-kept>2</form> ",
+            "<h1>a</h1><p data-key=i>x</p> <section class=a>1</section> <form data-kept>2</form> ",
+            id="something above comes, with a space after it",
+        ),
+        pytest.param(
             "<ul><li data-key=a>a</li> <li data-key=b>b</li> <li data-key=c data-kept>c</li></ul>",
             "<ul><li data-key=c data-kept>C</li> <li data-key=d>d</li> <li data-key=a>a</li></ul>",
             id="rows in another order",

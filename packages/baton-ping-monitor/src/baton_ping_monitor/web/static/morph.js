@@ -46,8 +46,9 @@ function morphChildren(from, to) {
       else from.insertBefore(known, at);
       morph(known, node);
     } else {
-      // What nothing that follows is like has gone.
-      while (at && kind(at) !== kind(node) && !needed.get(kind(at))) at = remove(at);
+      // What nothing that follows is like has gone. So has the space after it, of which there is
+      // enough: if that stayed, all that follows would seem to be something else.
+      while (at && kind(at) !== kind(node) && (!needed.get(kind(at)) || isSpace(at))) at = remove(at);
       if (at && kind(at) === kind(node)) {
         const next = at.nextSibling;
         morph(at, node);
@@ -59,6 +60,10 @@ function morphChildren(from, to) {
     needed.set(kind(node), needed.get(kind(node)) - 1);
   }
   while (at) at = remove(at);
+}
+
+function isSpace(node) {
+  return node.nodeType === Node.TEXT_NODE && node.nodeValue.trim() === "";
 }
 
 function remove(node) {
