@@ -22,6 +22,17 @@ def test_events_come_the_latest_first_or_from_one_on(store: Store) -> None:
     assert messages(store, after=newest[2].id, before=newest[0].id) == ["8"]
 
 
+@pytest.mark.parametrize(
+    "which", [{"fqdn": "a\0b"}, {"kind": "a\0b"}, {"extension": "a\0b"}, {"text": "a\0b"}]
+)
+def test_what_no_database_keeps_is_found_as_it_was_kept(
+    store: Store, which: dict[str, Any]
+) -> None:
+    said = replace(pong("a\0b", message_id="x"), kind="a\0b", extension="a\0b", summary="a\0b")
+    write(store, pong(), said)
+    assert messages(store, **which) == ["x"]
+
+
 def test_ids_grow_even_if_everything_was_deleted(stores: Stores) -> None:
     store = stores.open()
     write(store, pong(message_id="a"))

@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, func, select
 
 from baton_ping_monitor.observation import Observation
+from baton_ping_monitor.store.names import kept
 from baton_ping_monitor.store.records import Event, EventFilter
 from baton_ping_monitor.store.schema import contents, outputs, servers
 
@@ -110,13 +111,13 @@ class _Search:
 def _wanted(which: EventFilter) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = []
     if which.kind is not None:
-        wanted.append(contents.c.kind == which.kind)
+        wanted.append(contents.c.kind == kept(which.kind))
     if which.extension is not None:
-        wanted.append(contents.c.extension == which.extension)
+        wanted.append(contents.c.extension == kept(which.extension))
     if which.fqdn is not None:
-        wanted.append(servers.c.fqdn == which.fqdn)
+        wanted.append(servers.c.fqdn == kept(which.fqdn))
     if which.text:
-        wanted.append(contents.c.summary.icontains(which.text, autoescape=True))
+        wanted.append(contents.c.summary.icontains(kept(which.text), autoescape=True))
     return wanted
 
 
