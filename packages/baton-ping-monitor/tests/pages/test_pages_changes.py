@@ -65,6 +65,7 @@ async def test_maintenance_ends_when_somebody_says_so(fleet: Dashboard) -> None:
         ({"fqdn": A, "action": "maintain", "hours": "-1"}, "2160 at most"),
         ({"fqdn": A, "action": "maintain", "hours": "nan"}, "2160 at most"),
         ({"fqdn": A, "action": "maintain", "hours": "1e9"}, "2160 at most"),
+        ({"fqdn": A, "action": "retire", "query": "q=x&" * 101}, "more than a hundred fields"),
     ],
 )
 async def test_what_cannot_be(fleet: Dashboard, fields: dict[str, Any], said: str) -> None:

@@ -42,11 +42,12 @@ async def change(request: Request) -> Response:
     action = _text(form, "action")
     if action not in _DONE:
         raise HTTPException(400, f"There is nothing to do that is called {words.quoted(action)}")
-    fqdns = _servers(form, services)
+    query = _query(form)
+    fqdns = _servers(form, query, services)
     if not fqdns:
         raise HTTPException(400, "No server was chosen: tick those that are meant")
     number = _perform(services, action, fqdns, form, request.state.user.name)
-    return RedirectResponse(_back(request, form, action, number), 303)
+    return RedirectResponse(_back(request, form, query, action, number), 303)
 
 
 def notice(request: Request) -> str:
@@ -69,9 +70,15 @@ def _perform(services: Services, action: str, fqdns: Sequence[str], form: FormDa
             return services.fleet.retire(fqdns, by, retired=action == "retire")
 
 
-def _servers(form: FormData, services: Services) -> list[str]:
+def _query(form: FormData) -> Query:
+    try:
+        return Query.parse(parse_qsl(_text(form, "query"), max_num_fields=100))
+    except ValueError:
+        raise HTTPException(400, "The query has more than a hundred fields") from None
+
+
+def _servers(form: FormData, query: Query, services: Services) -> list[str]:
     if _text(form, "all"):
-        query = Query.parse(parse_qsl(_text(form, "query"), max_num_fields=100))
         return [server.fqdn for server in query.select(services.fleet.view().servers)]
     return [value for value in form.getlist("fqdn") if isinstance(value, str)]
 
@@ -88,13 +95,13 @@ def _hours(text: str) -> float:
     return hours
 
 
-def _back(request: Request, form: FormData, action: str, number: int) -> str:
+def _back(request: Request, form: FormData, query: Query, action: str, number: int) -> str:
     did = f"did={action}&number={number}"
     server = _text(form, "server")
     if server:
         return f"{link(request, 'server', fqdn=server)}?{did}"
-    query = Query.parse(parse_qsl(_text(form, "query"), max_num_fields=100)).encode()
-    return f"{link(request, 'fleet')}?{query + '&' if query else ''}{did}"
+    encoded = query.encode()
+    return f"{link(request, 'fleet')}?{encoded + '&' if encoded else ''}{did}"
 
 
 def _text(form: FormData, name: str) -> str:
