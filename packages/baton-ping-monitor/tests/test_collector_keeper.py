@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import OperationalError
+import pytest
+from sqlalchemy.exc import DataError, OperationalError
 
 from baton_ping_monitor.collector.keeper import Keeper
 
@@ -67,3 +69,35 @@ async def test_its_memory_is_bounded() -> None:
     keeper.close()
     await keeper.run()
     assert database.written == list(range(20, 30))
+
+
+@pytest.mark.parametrize(
+    "error", [RecursionError("too deep"), DataError("INSERT", {}, Exception("out of range"))]
+)
+async def test_what_can_never_be_kept_does_not_keep_the_rest_waiting(
+    error: Exception, until: Until, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise error
+
+    database, keeper = Database(), Keeper()
+    keeping = asyncio.ensure_future(keeper.run())
+    keeper.put(fail)
+    keeper.put(partial(database.write, 1))
+    await until(lambda: database.written)
+    keeper.close()
+    assert await asyncio.wait_for(keeping, 5) == 1
+    (record,) = caplog.records
+    assert record.message.startswith("Something cannot be kept: ")
+
+
+async def test_a_failure_is_logged_once(until: Until, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    database, keeper = Database(failures=3), Keeper()
+    keeping = asyncio.ensure_future(keeper.run())
+    keeper.put(partial(database.write, 1))
+    await until(lambda: database.written)
+    keeper.close()
+    await asyncio.wait_for(keeping, 5)
+    (record,) = caplog.records
+    assert record.message == "Something could not be kept: the disk is full; trying until it is"

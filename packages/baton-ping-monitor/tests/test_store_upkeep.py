@@ -63,6 +63,24 @@ async def test_a_failure_is_logged_once_and_made_good(
     assert record.message.endswith("failed: database is locked; it is tried again")
 
 
+async def test_nothing_that_the_driver_raises_ends_it(
+    stores: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk, when pages are given back: that is asked of the driver itself."""
+
+    def fail() -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    store = stores.open()
+    caplog.clear()
+    upkeep = Upkeep(store, roll_every=0.01, prune_every=0.01)
+    prune, store.prune = store.prune, fail  # type: ignore[method-assign]
+    await running(upkeep, lambda: upkeep.failures)
+    store.prune = prune  # type: ignore[method-assign]
+    await running(upkeep, lambda: upkeep.failures == 0)
+    assert caplog.records[0].message.endswith("disk is full; it is tried again")
+
+
 def test_a_file_that_became_empty_shrinks(stores: Stores, tmp_path: Path) -> None:
     store = stores.open()
     for number in range(100):

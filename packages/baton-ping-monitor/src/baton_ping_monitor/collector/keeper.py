@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from baton.backoff import Backoff
 from baton_ping_monitor.store.database import reason
@@ -23,7 +23,8 @@ _LONGEST: Final = 5.0
 class Keeper:
     """Does what it is given one after the other, in a thread, and again while the database fails.
 
-    Everything else happens on the event loop. When more than *most* wait, the oldest is given up.
+    Everything else happens on the event loop. When more than *most* wait, the oldest is given up;
+    so is what can never be kept, whatever the database does.
     """
 
     def __init__(self, most: int = MOST) -> None:
@@ -45,6 +46,7 @@ class Keeper:
         """Go on until :meth:`close`; returns how much was given up."""
         backoff = Backoff(_LONGEST)
         given_up = 0
+        is_failing = False
         while self._waiting or not self._is_closing:
             self._news.clear()
             if not self._waiting:
@@ -53,14 +55,22 @@ class Keeper:
             write = self._waiting[0]
             try:
                 await asyncio.to_thread(write)
-            except SQLAlchemyError as error:
-                logger.warning("Something could not be kept: %s", reason(error))
-                if self._is_closing:
-                    given_up, self._waiting = len(self._waiting), deque()
-                    break
-                await self._pause(backoff.next())
-                continue
-            backoff.reset()
+            except Exception as error:  # noqa: BLE001  (what comes after it is to be kept)
+                if not _is_never_kept(error):
+                    if not is_failing:
+                        logger.warning(
+                            "Something could not be kept: %s; trying until it is", reason(error)
+                        )
+                    is_failing = True
+                    if self._is_closing:
+                        return given_up + len(self._waiting)
+                    await self._pause(backoff.next())
+                    continue
+                logger.error("Something cannot be kept: %s", reason(error), exc_info=error)
+                given_up += 1
+            else:
+                is_failing = False
+                backoff.reset()
             if self._waiting and self._waiting[0] is write:
                 self._waiting.popleft()
         return given_up
@@ -75,3 +85,8 @@ class Keeper:
                     await self._news.wait()
             except TimeoutError:
                 return
+
+
+def _is_never_kept(error: Exception) -> bool:
+    """Whether it is the fault of what was to be kept: to try again would be in vain."""
+    return not isinstance(error, SQLAlchemyError) or isinstance(error, DataError | IntegrityError)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -54,12 +55,13 @@ class Upkeep:
     async def _do(self, work: Callable[[], None]) -> None:
         try:
             await asyncio.to_thread(work)
-        except SQLAlchemyError as error:
+        except Exception as error:  # noqa: BLE001  (nothing that is wrong there ends the dashboard)
             if not self._failures:
                 logger.warning(
                     "The upkeep of the database %s failed: %s; it is tried again",
                     self._store.name,
                     reason(error),
+                    exc_info=None if isinstance(error, (SQLAlchemyError, sqlite3.Error)) else error,
                 )
             self._failures += 1
         else:
