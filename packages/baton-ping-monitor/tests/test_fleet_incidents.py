@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from baton_ping_monitor.fleet.limits import Limits
@@ -169,3 +171,17 @@ def test_the_same_incident_has_the_same_id_all_the_time(scene: Scene) -> None:
     (ended,) = scene.fleet.take_changes().incidents
     assert began.id == ended.id
     assert (ended.began, ended.ended is not None) == (began.began, True)
+
+
+def test_thousands_of_environments_do_not_hold_up_the_loop() -> None:
+    """Each may be what a hostile server says of itself."""
+    scene = Scene()
+    scene.fleet.tick(0.0)
+    for number in range(10_000):
+        scene.answer(f"web{number}", f"environment {number}")
+    begin = time.process_time()
+    for _ in range(4):
+        scene.ping()
+    taken = time.process_time() - begin
+    assert len(scene.open) == 10_000
+    assert taken < 5

@@ -257,6 +257,34 @@ def test_a_monitor_that_slept_calls_nobody_silent(fleet: FleetState) -> None:
     assert (server(fleet).state, server(fleet).silent) == (State.UP, 0)
 
 
+def test_a_clock_that_is_set_back_hides_nobody(fleet: FleetState) -> None:
+    fleet.tick(5000.0)
+    fleet.observe(said(5000.0))
+    for number in range(1, 6):
+        ping(fleet, number)
+    assert (server(fleet).state, server(fleet).silent) == (State.MISSING, 4)
+
+
+def test_a_sign_of_life_from_the_future_is_none(fleet: FleetState) -> None:
+    fleet.tick(5000.0)
+    fleet.observe(said(5000.0))
+    ping(fleet, 1, WEB)
+    ping(fleet, 2)
+    run(fleet, 21.0, 60.0)
+    assert server(fleet).silent == 0
+
+
+def test_who_was_seen_in_the_future_before_a_restart_is_not_hidden_either(
+    fleet: FleetState,
+) -> None:
+    again = FleetState(LIMITS)
+    again.restore([ServerRecord(WEB, "production", (), 5000.0, 5000.0, 5000.0, "up")])
+    again.tick(0.0)
+    for number in range(1, 6):
+        ping(again, number)
+    assert server(again).state is State.MISSING
+
+
 def test_quiet_when_nothing_was_heard_for_a_minute() -> None:
     fleet = FleetState()
     run(fleet, 0.0, 1.0)
@@ -441,6 +469,29 @@ def test_what_is_kept_is_restored(fleet: FleetState) -> None:
     assert server(again).state is State.UP
 
 
+def test_who_never_came_and_is_not_expected_any_more_stays_forgotten(fleet: FleetState) -> None:
+    fleet.expect({WEB: "production", DB: "production"}, 0.0)
+    fleet.expect({DB: "production"}, 1.0)
+    again = FleetState(LIMITS)
+    again.restore(fleet.take_changes().servers)
+    assert [each.fqdn for each in again.view(2.0).servers] == [DB]
+
+
+def test_an_incident_that_was_over_when_the_process_was_killed_is_over(fleet: FleetState) -> None:
+    """The server was kept as up, the end of its incident was not kept."""
+    ping(fleet, 1, WEB, DB)
+    for number in range(2, 6):
+        ping(fleet, number, DB)
+    (began,) = fleet.take_changes().incidents
+    fleet.observe(said(50.5, answers="p5"))
+    again = FleetState(LIMITS)
+    again.restore(fleet.take_changes().servers, incidents=[began])
+    again.tick(60.0)
+    assert again.view(60.0).incidents == ()
+    (over,) = again.take_changes().incidents
+    assert (over.id, over.ended) == (began.id, 60.0)
+
+
 def test_a_state_of_another_version_is_not_known(fleet: FleetState) -> None:
     fleet.restore([ServerRecord(WEB, "production", last_seen=0.0, state="asleep")])
     fleet.tick(1.0)
@@ -467,6 +518,14 @@ def test_facts_are_asked_for_at_first_sight_and_now_and_then(fleet: FleetState) 
     fleet.observe(said(3.0, "web01", kind="facts", facts={"cpus": 4}))
     assert fleet.due_for_facts(302.0, 3600.0, most=5) == ["web02", "web03"]
     assert fleet.due_for_facts(3603.0, 3600.0, most=5) == ["web01", "web02", "web03"]
+
+
+def test_facts_are_asked_for_under_names_of_servers_alone(fleet: FleetState) -> None:
+    """One name that cannot be sent would keep all that are asked with it from being asked; and
+    under the name of an environment the whole fleet would answer at once."""
+    for name in ("*", "production", "odd\ufffd" * 60, *(f"web{n}" for n in range(9))):
+        fleet.observe(said(1.0, name))
+    assert fleet.due_for_facts(1.0, 3600.0, most=40) == [f"web{n}" for n in range(9)]
 
 
 def test_facts_are_kept_once(fleet: FleetState) -> None:

@@ -29,6 +29,8 @@ class Incidents:
 
     def __init__(self) -> None:
         self._open: dict[tuple[bool, str], Incident] = {}
+        self._subjects: dict[str, dict[str, None]] = {}
+        """By environment, the servers of which one is open."""
         self._returning: dict[str, int] = {}
         """Environments whose first server came back, and the number of the last round by then."""
 
@@ -41,7 +43,7 @@ class Incidents:
         """Those that were open when the monitor ended."""
         for each in incidents:
             if each.ended is None:
-                self._open[each.is_environment, each.subject] = each
+                self._note(each)
 
     def is_silent(self, environment: str) -> bool:
         """Whether all of it fell silent."""
@@ -61,9 +63,7 @@ class Incidents:
         covered = self._open.get((True, name))
         names = {each.fqdn for each in missing}
         recovered = [
-            each
-            for each in self._open.values()
-            if each.environment == name and not each.is_environment and each.subject not in names
+            self._open[False, each] for each in self._subjects.get(name, ()) if each not in names
         ]
         changed += [self._end(each, now) for each in recovered]
         if covered is None and not self._may_be_all(name, members):
@@ -123,9 +123,19 @@ class Incidents:
         text = f"{is_environment} {subject} {now!r}"
         name = hashlib.blake2s(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
         incident = Incident(name, subject, is_environment, environment, servers, now)
-        self._open[is_environment, subject] = incident
+        self._note(incident)
         return incident
+
+    def _note(self, incident: Incident) -> None:
+        self._open[incident.is_environment, incident.subject] = incident
+        if not incident.is_environment:
+            self._subjects.setdefault(incident.environment, {})[incident.subject] = None
 
     def _end(self, incident: Incident, now: float) -> Incident:
         self._open.pop((incident.is_environment, incident.subject), None)
+        subjects = self._subjects.get(incident.environment, {})
+        if not incident.is_environment and subjects:
+            subjects.pop(incident.subject, None)
+            if not subjects:
+                del self._subjects[incident.environment]
         return replace(incident, ended=now)

@@ -88,6 +88,18 @@ class Record:
         record.latency = record.latencies[-1] if record.latencies else None
         return record
 
+    def set_back(self, now: float) -> None:
+        """The clock was set back to *now*: nothing can have happened after that."""
+        if self.seen is not None and self.seen > now:
+            self.seen = now
+        if self.first_seen is not None and self.first_seen > now:
+            self.first_seen = now
+        if self.facts_at is not None and self.facts_at > now:
+            self.facts_at = now
+        if self.facts_asked is not None and self.facts_asked > now:
+            self.facts_asked = now
+        self.kept = min(self.kept, now)
+
     def judge(self, now: float, sighted: float, limits: Limits) -> State:
         """The state that it is in *now*; silence is counted from *sighted* on at the earliest."""
         if self.is_retired:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from baton.names import LONGEST_FQDN, check_name
 from baton_ping_monitor.fleet.index import Index
 from baton_ping_monitor.fleet.limits import DAY
 from baton_ping_monitor.fleet.view import State
@@ -17,6 +18,8 @@ _FULL_FOR: Final = 60.0
 """Seconds for which no room is looked for when there was none."""
 _FACTS_AGAIN: Final = 300.0
 """Seconds after which a server that did not tell its facts is asked for them again."""
+_ALIKE: Final = 8
+"""Servers that a name may reach so that facts are asked for under it."""
 _PART: Final = 100
 """When there is no room, it is made for one hundredth of all servers."""
 
@@ -45,6 +48,12 @@ class Roster:
         """Know *record* no more."""
         del self.records[record.fqdn]
         self.index.remove(record)
+
+    def set_back(self, now: float) -> None:
+        """The clock was set back to *now*."""
+        self._full_until = min(self._full_until, now)
+        for record in self.records.values():
+            record.set_back(now)
 
     def to_forget(self, now: float) -> Collection[Record] | None:
         """Those that have to be forgotten so that there is room for another, None if there is none.
@@ -91,5 +100,15 @@ class Roster:
             told, asked = record.facts_at, record.facts_asked
             if (told is None or told <= now - every) and (asked is None or asked <= now - again):
                 record.facts_asked = now
-                due.append(record.fqdn)
+                if self._is_askable(record.fqdn):
+                    due.append(record.fqdn)
         return due
+
+    def _is_askable(self, fqdn: str) -> bool:
+        """Whether *fqdn* can be the name of a server, and is not that of a whole fleet: a server
+        may say that it is called ``*``."""
+        try:
+            check_name(fqdn, LONGEST_FQDN)
+        except ValueError:
+            return False
+        return len(self.index.reached(fqdn)) <= _ALIKE

@@ -54,6 +54,11 @@ class Rounds:
         """The broker gave a sign of life."""
         self._alive = max(self._alive, now)
 
+    def set_back(self, now: float) -> None:
+        """The clock was set back to *now*: what was a sign of life is none any more."""
+        self._alive = min(self._alive, now)
+        self.drop()
+
     def due(self, now: float) -> list[Round]:
         """The rounds that can be judged now, each once."""
         found: list[Round] = []

@@ -71,8 +71,12 @@ class FleetState:
         """What was known before a restart: the servers, their last latencies, the incidents, and
         the transitions of the last day. Whoever was missing is missing until it is heard."""
         for kept in servers:
+            if kept.last_seen is None and not kept.is_expected:
+                continue  # it was forgotten, it never came
             self._add(Record.restored(kept, (latencies or {}).get(kept.fqdn, ()), self.limits))
         self._incidents.restore(incidents)
+        # What ended them may have been kept, and that they ended not.
+        self._stale.update(each.environment for each in self._incidents.open)
         for each in sorted(flaps, key=lambda it: it.at):
             if each.after == State.MISSING and each.fqdn in self._servers:
                 self._servers[each.fqdn].flaps.append(each.at)
@@ -183,6 +187,8 @@ class FleetState:
         if self._ticked is None or not 0 <= now - self._ticked <= _ASLEEP:
             self._rounds.drop()
             self._sighted = now
+        if self._ticked is None or now < self._ticked:
+            self._set_back(now)
         self._ticked = now
         if self.blindness is not None:
             return
@@ -312,6 +318,14 @@ class FleetState:
             self._counts["forgotten"] += 1
             self._forget(record, now)
         return True
+
+    def _set_back(self, now: float) -> None:
+        """The clock was set back to *now*, or was wrong when something was kept: what seems to be
+        in the future would count until then, and nobody would be missed."""
+        self._roster.set_back(now)
+        self._rounds.set_back(now)
+        if self._last_output is not None:
+            self._last_output = min(self._last_output, now)
 
     def _judge(self, record: Record, now: float, by: str = "") -> None:
         state = record.judge(now, self._sighted, self.limits)
