@@ -162,3 +162,17 @@ def _in_thread(work: Callable[[], None]) -> Callable[[], None]:
     thread = threading.Thread(target=work)
     thread.start()
     return thread.join
+
+
+def test_bodies_that_all_differ_do_not_fill_the_disk(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("baton_ping_monitor.store.retention.MOST_BYTES", 1_000_000)
+    store = stores.open()
+    for number in range(40):
+        write(store, pong(WEB, message_id=f"{number}", body=f"{number:02}" * 25_000))
+    store.roll()
+    store.prune()
+    assert messages(store) == [f"{number}" for number in range(39, 19, -1)]
+    store.prune()
+    assert len(messages(store)) == 20

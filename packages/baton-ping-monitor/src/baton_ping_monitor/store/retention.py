@@ -31,6 +31,9 @@ AT_ONCE: Final = 2_000
 """Rows that are deleted in one transaction."""
 SERVERS: Final = 20
 """Servers whose roll-ups are deleted in one transaction."""
+MOST_BYTES: Final = 16 * 1024**3
+"""Characters of all bodies, about."""
+_SAMPLE: Final = 500
 _AHEAD: Final = 3_600.0
 """Seconds: what is from so far in the future was written while the clock was wrong."""
 
@@ -42,6 +45,8 @@ class Pruning:
         self._retention = retention
         self._now = now
         self._after: dict[str, int] = {}
+        self._share: float | None = None
+        self._too_many = 0
         self._steps: list[Callable[[Connection], bool]] = [
             self._outputs,
             self._missed,
@@ -72,7 +77,12 @@ class Pruning:
         ).one()
         if first is None:
             return False
-        too_many = last - self._retention.most_outputs
+        if self._share is None:
+            self._share = self._share_of_room(connection)
+            self._too_many = max(
+                last - self._retention.most_outputs, last - int((last - first + 1) / self._share)
+            )
+        too_many = self._too_many
         chunk = (
             select(outputs.c.id)
             .where(outputs.c.id <= rolled)
@@ -85,6 +95,14 @@ class Pruning:
         )
         done = connection.execute(delete(outputs).where(outputs.c.id.in_(select(chunk.c.id)), old))
         return done.rowcount == AT_ONCE
+
+    def _share_of_room(self, connection: Connection) -> float:
+        """How much of the room for bodies is taken, at least 1: as the newest are, so are all."""
+        newest = select(func.length(contents.c.body).label("length"))
+        newest = newest.order_by(contents.c.id.desc()).limit(_SAMPLE)
+        mean = connection.scalar(select(func.avg(newest.subquery().c.length)))
+        number = connection.scalar(select(func.count()).select_from(contents))
+        return max(1.0, float(mean or 0.0) * (number or 0) / MOST_BYTES)
 
     def _missed(self, connection: Connection) -> bool:
         rolled = mark(connection, missed)
