@@ -86,6 +86,14 @@ def test_a_line_for_people(body: dict[str, Any], summary: str) -> None:
     assert found.error == (summary if body["type"] == "error" else "")
 
 
+@pytest.mark.parametrize("fact", ["x" * 2_000, 10**2_000, {"x" * 64: "y" * 1_900}])
+def test_facts_are_kept_up_to_a_size(fact: object) -> None:
+    facts = seen({"type": "facts", "facts": {"list": [fact] * 3_000}, **WEB}).facts
+    assert facts is not None
+    assert 100 < len(facts["list"]) < 150
+    assert len(json.dumps(facts)) < 300_000
+
+
 def test_facts_are_kept_as_they_are() -> None:
     facts = {"cpus": 4, "load": 0.5, "disks": [{"name": "sda"}], "swap": None, "virtual": True}
     assert seen({"type": "facts", "facts": facts, **WEB}).facts == facts

@@ -75,3 +75,12 @@ def test_transitions_come_the_latest_first(store: Store) -> None:
     assert store.transitions(WEB, 0, 10) == [changes[1], changes[0]]
     assert store.transitions(WEB, NOON - 1, 10) == [changes[1]]
     assert store.transitions(None, 0, 1) == [changes[2]]
+
+
+def test_facts_stay_when_the_server_is_written_again_at_once(stores: Stores) -> None:
+    store = stores.open()
+    told = ServerRecord(WEB, "production", facts={"cpus": 4}, facts_at=NOON)
+    store.write(Batch(servers=(told, ServerRecord(WEB, "staging"))))
+    found = store.server(WEB)
+    assert found is not None
+    assert (found.environment, found.facts) == ("staging", {"cpus": 4})

@@ -30,6 +30,8 @@ _LONGEST_SUMMARY: Final = 200
 _MOST_APPS: Final = 32
 _LONGEST_FACT: Final = 2_000
 _MOST_FACTS: Final = 4_000
+_LONGEST_FACTS: Final = 256 * 1024
+"""Characters of all facts of a server."""
 _DEEPEST_FACT: Final = 12
 
 
@@ -179,21 +181,32 @@ class _Tidy:
 
     def __init__(self) -> None:
         self._left = _MOST_FACTS
+        self._room = _LONGEST_FACTS
 
     def value(self, value: Any, depth: int) -> Any:
         self._left -= 1
         match value:
             case str():
-                return excerpt(value, _LONGEST_FACT)
+                return self._text(value, _LONGEST_FACT)
+            case int() if value.bit_length() > 64:
+                return self._text(str(value), _LONGEST_FACT)
             case dict() | list() if depth >= _DEEPEST_FACT:
                 return "…"
             case dict():
                 return {
-                    excerpt(name, _LONGEST_NAME): self.value(each, depth + 1)
+                    self._text(name, _LONGEST_NAME): self.value(each, depth + 1)
                     for name, each in value.items()
-                    if self._left > 0
+                    if self._has_room()
                 }
             case list():
-                return [self.value(each, depth + 1) for each in value if self._left > 0]
+                return [self.value(each, depth + 1) for each in value if self._has_room()]
             case _:
                 return value
+
+    def _has_room(self) -> bool:
+        return self._left > 0 and self._room > 0
+
+    def _text(self, text: str, limit: int) -> str:
+        text = excerpt(text, limit)
+        self._room -= len(text)
+        return text

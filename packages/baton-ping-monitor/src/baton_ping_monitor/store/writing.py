@@ -111,7 +111,8 @@ def _servers(
         statement.on_conflict_do_update(index_elements=["fqdn"], set_=changed),
         [_server(record) for record in latest],
     )
-    told = [record for record in latest if record.facts is not None]
+    # A server that was written again a moment later did not tell its facts again.
+    told = {record.fqdn: record for record in records if record.facts is not None}
     if told:
         statement = insert(connection, facts)
         connection.execute(
@@ -125,7 +126,7 @@ def _servers(
                     "facts": json.dumps(dict(record.facts or {})),
                     "at": record.facts_at,
                 }
-                for record in told
+                for record in told.values()
             ],
         )
 
