@@ -492,6 +492,15 @@ def test_an_incident_that_was_over_when_the_process_was_killed_is_over(fleet: Fl
     assert (over.id, over.ended) == (began.id, 60.0)
 
 
+def test_a_ruby_server_is_one_after_a_restart(fleet: FleetState) -> None:
+    fleet.observe(said(1.0, answers=None))
+    again = FleetState(LIMITS, pings_by_itself=True)
+    again.restore(fleet.take_changes().servers, {WEB: [None]})
+    for number in range(1, 6):
+        ping(again, number, target="*")
+    assert server(again).state is State.UP
+
+
 def test_a_state_of_another_version_is_not_known(fleet: FleetState) -> None:
     fleet.restore([ServerRecord(WEB, "production", last_seen=0.0, state="asleep")])
     fleet.tick(1.0)

@@ -81,10 +81,15 @@ class Record:
             is_expected=kept.is_expected,
             is_retired=kept.is_retired,
             maintenance_until=kept.maintenance_until,
-            correlates=True,
             facts_at=kept.facts_at,
         )
         record.latencies.extend(latencies)
+        # A Ruby Baton tells no facts, and nobody can know how long it took.
+        record.correlates = (
+            kept.last_seen is None
+            or kept.facts_at is not None
+            or any(each is not None for each in record.latencies)
+        )
         record.latency = record.latencies[-1] if record.latencies else None
         return record
 
