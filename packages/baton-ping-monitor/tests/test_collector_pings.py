@@ -140,3 +140,20 @@ async def test_what_a_server_says_at_length_is_counted_but_not_kept(scene: Scene
     ended = await scene.end(await scene.runs.begin(["talker.example.org"], 60.0, "alice"))
     assert ended.document["replies"][0]["message"] is None
     await talker.stop()
+
+
+async def test_what_servers_say_is_kept_up_to_a_size(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("baton_ping_monitor.collector.pings._LONGEST", 150)
+    other = PingService(scene.settings, Server(DB, "production"))
+    ready = asyncio.Event()
+    other.watch(lambda state: ready.set() if state.phase is Phase.READY else None)
+    await other.start()
+    await asyncio.wait_for(ready.wait(), 5)
+    ended = await scene.end(await scene.runs.begin([WEB, DB], 60.0, "alice"))
+    assert ended.document["answered"] == 2
+    messages = [each["message"] for each in ended.document["replies"]]
+    assert messages[0] is not None
+    assert messages[1] is None
+    await other.stop()

@@ -31,7 +31,8 @@ _REMEMBERED: Final = 20
 """Runs that have ended, and are still known here."""
 _MOST_REPLIES: Final = 20_000
 _LONGEST_REPLY: Final = 16_384
-"""Bytes of a reply's body beyond which it is counted, but not kept."""
+_LONGEST: Final = 16 * 1024 * 1024
+"""Bytes of a reply's body, and of those of a run, beyond which it is counted, but not kept."""
 
 
 class PingRuns:
@@ -126,14 +127,18 @@ class _Run:
         self._by = by
         self._sent = sent
         self._rows: list[dict[str, Any]] = []
+        self._room = _LONGEST
         self._document: dict[str, Any] | None = None
 
     def take(self, reply: Reply) -> None:
         """Note *reply*, unless there are too many."""
         if len(self._rows) < _MOST_REPLIES:
             noted = row(reply)
-            if len(reply.message.raw) > _LONGEST_REPLY:
+            size = len(reply.message.raw)
+            if size > min(_LONGEST_REPLY, self._room):
                 noted["message"] = None
+            else:
+                self._room -= size
             self._rows.append(noted)
 
     def end(self) -> None:
