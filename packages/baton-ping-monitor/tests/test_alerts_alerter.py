@@ -116,6 +116,16 @@ async def test_what_nobody_was_told_of_is_told_after_a_restart(
     assert len(receiver.messages) == 1
 
 
+async def test_an_end_that_nobody_was_told_of_is_told_after_a_restart(
+    make: Make, receiver: Receiver
+) -> None:
+    alerter = make(NEVER)
+    alerter.restore([incident(1)], told={"1", "2"}, over=[incident(2, ended=AT + 60)])
+    await alerter.stop(5)
+    assert await titles(receiver, 1) == ["web02.example.org is no longer missing"]
+    assert len(receiver.messages) == 1
+
+
 async def test_while_the_monitor_is_blind_it_tells_of_nothing_else(
     make: Make, receiver: Receiver
 ) -> None:

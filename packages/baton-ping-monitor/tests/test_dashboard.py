@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -19,8 +20,16 @@ from baton.listening import listening_on
 from baton.transports.memory import memory_broker
 from baton_ping.service import PingService
 from baton_ping_monitor.dashboard import Dashboard
-from baton_ping_monitor.fleet.view import State
-from baton_ping_monitor.settings import AlertSettings, PingSettings, Settings, WebSettings
+from baton_ping_monitor.fleet.view import Incident, State
+from baton_ping_monitor.settings import (
+    AlertSettings,
+    PingSettings,
+    Retention,
+    Settings,
+    WebSettings,
+)
+from baton_ping_monitor.store.records import AlertRecord
+from baton_ping_monitor.store.store import Store
 
 if TYPE_CHECKING:
     from conftest import Until
@@ -167,6 +176,37 @@ async def test_people_are_told(scene: Scene, receiver: Receiver) -> None:
     await dashboard.stop()  # what was gathered is sent at the end
     (message,) = await asyncio.to_thread(receiver.wait_for, 1)
     assert WEB.fqdn in message["title"]
+
+
+async def test_an_end_that_was_kept_and_not_told_of_is_told_after_a_restart(
+    scene: Scene, receiver: Receiver
+) -> None:
+    now = time.time()
+    (ping, pong) = ("a" * 16, "b" * 16)
+    assert scene.settings.database is not None
+    store = Store.open(scene.settings.database, Retention(), lambda: now)
+    for name, ended in ((ping, now - 60), (pong, now - 60), ("long ago", now - 90_000)):
+        store.write_incident(
+            Incident(name, name, False, "production", (name,), now - 99_000, ended)
+        )
+        store.write_alert(AlertRecord(now - 98_000, name, "is missing", receiver.shown))
+    store.write_alert(AlertRecord(now - 50, pong, "no longer missing", receiver.shown))
+    store.close()
+    dashboard = await scene.dashboard(alerts=AlertSettings((receiver.url,)))
+    await scene.until(lambda: dashboard.view().blindness is None)
+    await dashboard.stop()
+    (message,) = await asyncio.to_thread(receiver.wait_for, 1)
+    assert message["title"] == f"{ping} is no longer missing"
+
+
+async def test_without_a_file_nobody_is_expected_any_more(scene: Scene, tmp_path: Path) -> None:
+    file = tmp_path / "inventory"
+    file.write_text(f"{WEB.fqdn} production\n")
+    first = await scene.dashboard(inventory=file)
+    await scene.until(lambda: scene.state(first) is State.NEVER_SEEN)
+    await first.stop()
+    second = await scene.dashboard()
+    assert scene.state(second) is None
 
 
 async def test_outputs_of_other_extensions_are_kept(scene: Scene) -> None:

@@ -21,6 +21,9 @@ def test_an_incident_is_kept_until_its_end(store: Store) -> None:
     store.write_incident(ended)
     assert store.incidents(10) == [second, ended]
     assert store.incidents(1) == [second]
+    store.write_incident(replace(first, id="still open", began=first.began - 99))
+    store.write_incident(replace(second, ended=second.began + 1))
+    assert [each.id for each in store.open_incidents(1)] == ["still open"]
 
 
 def test_a_run_is_kept_with_its_replies(store: Store) -> None:

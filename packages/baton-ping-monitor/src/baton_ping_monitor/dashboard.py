@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -216,14 +216,24 @@ class Dashboard(Watched):
             return (
                 servers,
                 store.recent([each.fqdn for each in servers]),
-                store.incidents(_RESTORED),
                 store.transitions(None, now - DAY, _RESTORED),
-                frozenset(alert.incident for alert in store.alerts(_RESTORED)),
+                store.open_incidents(_RESTORED),
+                store.incidents(_RESTORED),
+                store.alerts(_RESTORED),
             )
 
-        servers, latencies, incidents, transitions, told = await asyncio.to_thread(read)
-        self._fleet.restore(servers, latencies, incidents, transitions)
-        alerter.restore(incidents, told if alerter.destinations and not alerter.is_dry else None)
+        servers, latencies, transitions, still_open, incidents, alerts = await asyncio.to_thread(
+            read
+        )
+        self._fleet.restore(servers, latencies, still_open, transitions)
+        if self.settings.inventory is None:
+            self._fleet.expect({}, now)  # those of a file that is not named any more
+        if alerter.is_dry or not alerter.destinations:
+            alerter.restore(still_open)
+            return
+        told = {alert.incident: alert.at for alert in reversed(alerts)}
+        over = [each for each in incidents if _is_end_untold(each, told, now)]
+        alerter.restore(still_open, told, over)
 
     async def _listen(self, intake: Intake) -> None:
         """Begin to hear each extension; the one that is pinged tells how the fleet is."""
@@ -305,6 +315,12 @@ def _tell(keeper: Keeper, store: Store, alerter: Alerter, incidents: Sequence[In
     for incident in incidents:
         keeper.put(partial(store.write_incident, incident))
     alerter.changed(incidents)
+
+
+def _is_end_untold(incident: Incident, told: Mapping[str, float], now: float) -> bool:
+    """Whether people were told that *incident* began, and not that it ended, within a day."""
+    ended = incident.ended
+    return ended is not None and now - DAY < ended and told.get(incident.id, now) < ended
 
 
 def _note_alert(

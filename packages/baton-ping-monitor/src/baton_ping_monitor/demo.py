@@ -135,8 +135,8 @@ class Demo:
         await self._ready.wait()
         dashboard = Dashboard(self.configuration, settings, announce=self._introduce)
         self._stack.push_async_callback(dashboard.stop)
-        dashboard.fleet.expect({NEVER_SEEN: "production"}, time.time())
         await dashboard.start()
+        dashboard.fleet.expect({NEVER_SEEN: "production"}, time.time())
         self._dashboard = dashboard
 
     async def run(self, seconds: float | None = None) -> None:

@@ -75,9 +75,15 @@ class Alerter:
         """Whether alerts are only logged."""
         return self._is_dry
 
-    def restore(self, incidents: Iterable[Incident], told: Container[str] | None = None) -> None:
+    def restore(
+        self,
+        incidents: Iterable[Incident],
+        told: Container[str] | None = None,
+        over: Iterable[Incident] = (),
+    ) -> None:
         """Those that were open when the monitor ended. Of those whose ids are in *told*, by default
-        all, only the end will be told of; the process ended before it told of the others."""
+        all, only the end will be told of; the process ended before it told of the others, and of
+        the end of those that are *over*."""
         for each in incidents:
             if each.ended is not None:
                 continue
@@ -85,6 +91,7 @@ class Alerter:
                 self._known[each.id] = None
             else:
                 self.changed([each])
+        self.changed(over)
 
     def changed(self, incidents: Iterable[Incident]) -> None:
         """Incidents began, grew or ended. An end of which no beginning was seen is that of one from

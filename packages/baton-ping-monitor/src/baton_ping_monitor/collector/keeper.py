@@ -55,7 +55,7 @@ class Keeper:
             write = self._waiting[0]
             try:
                 await asyncio.to_thread(write)
-            except Exception as error:  # noqa: BLE001  (what comes after it is to be kept)
+            except Exception as error:  # what comes after it is to be kept
                 if not _is_never_kept(error):
                     if not is_failing:
                         logger.warning(

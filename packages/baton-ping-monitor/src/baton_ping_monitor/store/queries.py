@@ -106,9 +106,13 @@ def _run(row: Row[Any], told: str | None) -> RunRecord:
     return RunRecord(row.id, row.sent, row.by, tuple(json.loads(row.targets)), document)
 
 
-def all_incidents(connection: Connection, limit: int) -> Sequence[Incident]:
-    """Incidents, the latest first."""
+def all_incidents(
+    connection: Connection, limit: int, *, only_open: bool = False
+) -> Sequence[Incident]:
+    """Incidents, or those that have not ended, the latest first."""
     query = select(incidents).order_by(incidents.c.began.desc(), incidents.c.id).limit(limit)
+    if only_open:
+        query = query.where(incidents.c.ended.is_(None))
     return [
         Incident(
             row.id,

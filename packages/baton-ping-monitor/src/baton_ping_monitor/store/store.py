@@ -206,6 +206,11 @@ class Store:
         with self._database.reading() as connection:
             return queries.all_incidents(connection, limit)
 
+    def open_incidents(self, limit: int) -> Sequence[Incident]:
+        """Those that have not ended, the latest first, however many came after them."""
+        with self._database.reading() as connection:
+            return queries.all_incidents(connection, limit, only_open=True)
+
     def alerts(self, limit: int) -> Sequence[AlertRecord]:
         """The alerts that were sent, the latest first."""
         with self._database.reading() as connection:

@@ -55,7 +55,7 @@ class Upkeep:
     async def _do(self, work: Callable[[], None]) -> None:
         try:
             await asyncio.to_thread(work)
-        except Exception as error:  # noqa: BLE001  (nothing that is wrong there ends the dashboard)
+        except Exception as error:  # nothing that is wrong there ends the dashboard
             if not self._failures:
                 logger.warning(
                     "The upkeep of the database %s failed: %s; it is tried again",
