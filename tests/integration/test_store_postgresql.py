@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from baton import ConfigurationError
 from baton_ping_monitor.store.recorder import Recorder
-from baton_ping_monitor.store.records import Batch
+from baton_ping_monitor.store.records import Batch, EventFilter
 from databases import Server
 from databases.stores import Stores, messages, pong
 
@@ -36,6 +37,40 @@ async def until(condition: Callable[[], object]) -> None:
 
 def batch(name: str) -> Batch:
     return Batch(observations=(pong(message_id=name),))
+
+
+@pytest.fixture
+def encoded(postgresql_server: Server) -> Iterator[Callable[[str], str]]:
+    """Makes a database that keeps text in an encoding; its URL."""
+    made = []
+
+    def make(encoding: str) -> str:
+        name = f"encoded_{secrets.token_hex(4)}"
+        postgresql_server.execute(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'"
+        )
+        made.append(name)
+        return urlunsplit(urlsplit(postgresql_server.url)._replace(path=f"/{name}"))
+
+    yield make
+    for name in made:
+        postgresql_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_a_database_without_an_encoding_keeps_text(encoded: Callable[[str], str]) -> None:
+    """As every one is in a cluster that was made without a locale."""
+    with ExitStack() as stack:
+        stores = Stores(encoded("SQL_ASCII"), stack)
+        store = stores.open()
+        name = "wéb01.example.org"
+        assert store.write(Batch(observations=(pong(name, message_id="a"),))) == (True,)
+        assert store.events(EventFilter(fqdn=name), 1)[0].observation.fqdn == name
+
+
+def test_a_database_that_cannot_keep_all_text_is_refused(encoded: Callable[[str], str]) -> None:
+    """One output that it does not take would be tried again for ever."""
+    with ExitStack() as stack, pytest.raises(ConfigurationError, match="LATIN1.*UTF8"):
+        Stores(encoded("LATIN1"), stack).open()
 
 
 async def test_what_comes_while_it_is_away_is_kept_when_it_is_back(

@@ -30,6 +30,8 @@ _PATIENCE: Final = 10
 """Seconds in which PostgreSQL must answer a connection, and acknowledge what is sent."""
 _STATEMENT: Final = 60_000
 """Milliseconds that PostgreSQL gives a statement, and any wait for a lock."""
+_ENCODINGS: Final = ("UTF8", "SQL_ASCII")
+"""Of PostgreSQL's, those that take any text; the second one does not look at it."""
 _POOL: Final = 8
 """Connections that are kept open; there are more while more threads ask at once."""
 _MORE: Final = 56
@@ -71,6 +73,7 @@ class Database:
             _listen(engine)
             with engine.connect() as connection:
                 _set_up(connection)
+                encoding = _encoding(connection)
             engine.dispose()
         except ModuleNotFoundError as error:
             raise ConfigurationError(
@@ -81,6 +84,11 @@ class Database:
             if single is not None:
                 single.release()
             raise unreachable(target, error) from None
+        if encoding not in _ENCODINGS:
+            raise ConfigurationError(
+                f"The database {shown(target)} cannot be used: it keeps text as {encoding}, which "
+                "servers need not speak. Make one with ENCODING 'UTF8'"
+            )
         return cls(engine, single)
 
     @property
@@ -189,6 +197,7 @@ def _engine(url: URL) -> Engine:
         "keepalives_interval": _PATIENCE,
         "keepalives_count": 2,
         "application_name": "baton-ping-monitor",
+        "client_encoding": "utf8",
         "options": f"-c statement_timeout={_STATEMENT} -c lock_timeout={_STATEMENT} "
         f"-c idle_in_transaction_session_timeout={_STATEMENT} -c timezone=UTC",
     }
@@ -213,6 +222,12 @@ def _set_up(connection: Connection) -> None:
         # Only for a new file, and before anything else: its pages can be given back.
         driver.execute("PRAGMA auto_vacuum = INCREMENTAL")
         driver.execute("PRAGMA journal_mode = WAL")
+
+
+def _encoding(connection: Connection) -> str:
+    if connection.dialect.name == "sqlite":
+        return "UTF8"
+    return str(connection.exec_driver_sql("SHOW server_encoding").scalar_one())
 
 
 def _listen(engine: Engine) -> None:
