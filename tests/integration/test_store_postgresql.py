@@ -69,7 +69,7 @@ def test_a_database_without_an_encoding_keeps_text(encoded: Callable[[str], str]
 
 def test_a_database_that_cannot_keep_all_text_is_refused(encoded: Callable[[str], str]) -> None:
     """One output that it does not take would be tried again for ever."""
-    with ExitStack() as stack, pytest.raises(ConfigurationError, match="LATIN1.*UTF8"):
+    with ExitStack() as stack, pytest.raises(ConfigurationError, match=r"LATIN1.*UTF8"):
         Stores(encoded("LATIN1"), stack).open()
 
 
