@@ -19,7 +19,11 @@ from baton.link import Phase
 from baton.listening import listening_on
 from baton.transports.memory import memory_broker
 from baton_ping.service import PingService
-from baton_ping_monitor.dashboard import Dashboard
+from baton_ping_monitor.alerts.alerter import Alerter
+from baton_ping_monitor.alerts.wording import Alert, Tone
+from baton_ping_monitor.clock import Clock
+from baton_ping_monitor.collector.keeper import Keeper
+from baton_ping_monitor.dashboard import Dashboard, _note_alert, _tell
 from baton_ping_monitor.fleet.view import Incident, State
 from baton_ping_monitor.settings import (
     AlertSettings,
@@ -197,6 +201,26 @@ async def test_an_end_that_was_kept_and_not_told_of_is_told_after_a_restart(
     await dashboard.stop()
     (message,) = await asyncio.to_thread(receiver.wait_for, 1)
     assert message["title"] == f"{ping} is no longer missing"
+
+
+def test_many_incidents_are_kept_at_once(tmp_path: Path) -> None:
+    """One after the other, they and what people were told would be more than may wait."""
+    clock, keeper = Clock(), Keeper(most=2)
+    store = Store.open(f"sqlite:///{tmp_path}/dashboard.db", Retention(), clock)
+    names = [f"{number}" for number in range(50)]
+
+    async def tell() -> None:
+        alerter = Alerter([], clock)
+        _tell(keeper, store, alerter, [Incident(each, each, False, "", (), 1.0) for each in names])
+        alert = Alert("50 new incidents", "", Tone.BAD, tuple(names))
+        _note_alert(keeper, store, clock, alert, "json://ops", "")
+        await alerter.stop(1)
+        keeper.close()
+        await keeper.run()
+
+    asyncio.run(tell())
+    assert len(store.open_incidents(100)) == len(store.told(100)) == 50
+    store.close()
 
 
 async def test_without_a_file_nobody_is_expected_any_more(scene: Scene, tmp_path: Path) -> None:

@@ -78,3 +78,20 @@ def test_a_session_holds_until_it_expires_or_is_deleted(stores: Stores) -> None:
     store.prune()
     stores.now -= 61
     assert store.session("d3") is None
+
+
+def test_an_incident_may_begin_and_end_in_one_transaction(store: Store) -> None:
+    began = Incident("i1", WEB, False, "production", (WEB,), NOON)
+    store.write_incident(began, replace(began, ended=NOON + 5))
+    assert store.incidents(10) == [replace(began, ended=NOON + 5)]
+    assert store.open_incidents(10) == []
+
+
+def test_when_people_were_told_of_an_incident_last(store: Store) -> None:
+    store.write_incident(*(Incident(each, WEB, False, "", (WEB,), NOON) for each in "abc"))
+    sent = [("a", NOON), ("b", NOON + 1), ("a", NOON + 2), ("", NOON + 3)]
+    store.write_alert(*(AlertRecord(at, each, "", "") for each, at in sent))
+    assert [each.id for each in store.incidents(10)] == ["a", "b", "c"]
+    assert len(store.alerts(10)) == 4
+    assert store.told(10) == {"a": NOON + 2, "b": NOON + 1}
+    assert store.told(1) == {"a": NOON + 2}

@@ -219,19 +219,16 @@ class Dashboard(Watched):
                 store.transitions(None, now - DAY, _RESTORED),
                 store.open_incidents(_RESTORED),
                 store.incidents(_RESTORED),
-                store.alerts(_RESTORED),
+                store.told(2 * _RESTORED),
             )
 
-        servers, latencies, transitions, still_open, incidents, alerts = await asyncio.to_thread(
-            read
-        )
+        servers, latencies, transitions, still_open, incidents, told = await asyncio.to_thread(read)
         self._fleet.restore(servers, latencies, still_open, transitions)
         if self.settings.inventory is None:
             self._fleet.expect({}, now)  # those of a file that is not named any more
         if alerter.is_dry or not alerter.destinations:
             alerter.restore(still_open)
             return
-        told = {alert.incident: alert.at for alert in reversed(alerts)}
         over = [each for each in incidents if _is_end_untold(each, told, now)]
         alerter.restore(still_open, told, over)
 
@@ -312,8 +309,7 @@ class Dashboard(Watched):
 
 def _tell(keeper: Keeper, store: Store, alerter: Alerter, incidents: Sequence[Incident]) -> None:
     """Keep *incidents*, and tell people of them."""
-    for incident in incidents:
-        keeper.put(partial(store.write_incident, incident))
+    keeper.put(partial(store.write_incident, *incidents))
     alerter.changed(incidents)
 
 
@@ -326,6 +322,9 @@ def _is_end_untold(incident: Incident, told: Mapping[str, float], now: float) ->
 def _note_alert(
     keeper: Keeper, store: Store, clock: Clock, alert: Alert, destination: str, trouble: str
 ) -> None:
-    for incident in alert.incidents or ("",):
-        record = AlertRecord(clock(), incident, alert.title, destination, trouble)
-        keeper.put(partial(store.write_alert, record))
+    now = clock()
+    records = [
+        AlertRecord(now, incident, alert.title, destination, trouble)
+        for incident in alert.incidents or ("",)
+    ]
+    keeper.put(partial(store.write_alert, *records))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from baton_ping_monitor.fleet.view import Incident
 from baton_ping_monitor.store.records import (
@@ -134,3 +134,11 @@ def all_alerts(connection: Connection, limit: int) -> Sequence[AlertRecord]:
         AlertRecord(row.at, row.incident, row.title, row.destination, row.trouble)
         for row in connection.execute(query)
     ]
+
+
+def told(connection: Connection, limit: int) -> dict[str, float]:
+    """When there was an alert of each incident last."""
+    last = func.max(alerts.c.at).label("last")
+    query = select(alerts.c.incident, last).where(alerts.c.incident != "")
+    query = query.group_by(alerts.c.incident).order_by(last.desc()).limit(limit)
+    return {row.incident: row.last for row in connection.execute(query)}

@@ -107,21 +107,26 @@ class Store:
         with self._writing() as connection:
             return write(connection, batch, self._names)
 
-    def write_incident(self, incident: Incident) -> None:
-        """Keep *incident* in place of what was kept of it."""
-        row = {
-            "id": kept(incident.id, 64),
-            "subject": kept(incident.subject),
-            "is_environment": incident.is_environment,
-            "environment": kept(incident.environment),
-            "servers": json.dumps(incident.servers),
-            "began": incident.began,
-            "ended": incident.ended,
-        }
+    def write_incident(self, *changed: Incident) -> None:
+        """Keep incidents in place of what was kept of them, all in one transaction."""
+        rows = [
+            {
+                "id": kept(incident.id, 64),
+                "subject": kept(incident.subject),
+                "is_environment": incident.is_environment,
+                "environment": kept(incident.environment),
+                "servers": json.dumps(incident.servers),
+                "began": incident.began,
+                "ended": incident.ended,
+            }
+            for incident in changed
+        ]
         with self._writing() as connection:
-            statement = insert(connection, incidents).values(row)
-            del row["id"]
-            connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=row))
+            statement = insert(connection, incidents)
+            new = {c.name: statement.excluded[c.name] for c in incidents.c if c.name != "id"}
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["id"], set_=new), rows
+            )
 
     def write_run(self, run: RunRecord) -> None:
         """Keep *run* in place of what was kept of it."""
@@ -140,17 +145,20 @@ class Store:
             del row["id"]
             connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=row))
 
-    def write_alert(self, alert: AlertRecord) -> None:
-        """Note that *alert* was sent, or was not."""
-        row = {
-            "at": alert.at,
-            "incident": kept(alert.incident),
-            "title": kept(alert.title),
-            "destination": kept(alert.destination),
-            "trouble": kept(alert.trouble),
-        }
+    def write_alert(self, *sent: AlertRecord) -> None:
+        """Note that alerts were sent, or were not, all in one transaction."""
+        rows = [
+            {
+                "at": alert.at,
+                "incident": kept(alert.incident),
+                "title": kept(alert.title),
+                "destination": kept(alert.destination),
+                "trouble": kept(alert.trouble),
+            }
+            for alert in sent
+        ]
         with self._writing() as connection:
-            connection.execute(alerts.insert(), row)
+            connection.execute(alerts.insert(), rows)
 
     # Asking
 
@@ -215,6 +223,12 @@ class Store:
         """The alerts that were sent, the latest first."""
         with self._database.reading() as connection:
             return queries.all_alerts(connection, limit)
+
+    def told(self, limit: int) -> dict[str, float]:
+        """When people were told of incidents last, or it was given up, by the incidents' ids: of
+        those that this was so of last."""
+        with self._database.reading() as connection:
+            return queries.told(connection, limit)
 
     # Who is logged in
 
