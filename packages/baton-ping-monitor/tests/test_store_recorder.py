@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DataError
 
 from baton_ping_monitor.settings import Retention
 from baton_ping_monitor.store.recorder import Recorder
@@ -253,3 +254,34 @@ async def test_a_fault_of_ours_is_trouble_and_not_silence(
     with pytest.raises(RuntimeError):
         await task
     assert caplog.records[0].exc_info is not None
+
+
+class Picky(Store):
+    """A store that refuses what is called poison."""
+
+    def write(self, batch: Batch) -> tuple[bool, ...]:
+        rows = (*batch.observations, *batch.servers)
+        if any("poison" in each.environment for each in rows):
+            raise DataError("INSERT", {}, Exception("out of range"))
+        return super().write(batch)
+
+
+async def test_a_row_that_is_refused_keeps_no_other_waiting(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = tuple(
+        pong(message_id=f"{number}", environment="poison" if number == 5 else "production")
+        for number in range(8)
+    )
+    servers = (ServerRecord("db01", "poison"), ServerRecord(WEB, "production"))
+    everything = Batch(said, (Missed(NOON, WEB),), servers, (Transition(NOON, WEB, "", "up"),))
+    with closing(Picky.open(f"sqlite:///{path}", Retention(), clock)) as store:
+        async with asyncio.timeout(PATIENCE), Recorder(store, clock) as recorder:
+            assert await recorder.record(everything) == tuple(number != 5 for number in range(8))
+            assert recorder.trouble is None
+        assert messages(store) == [f"{number}" for number in reversed(range(8)) if number != 5]
+        assert store.server(WEB) == ServerRecord(WEB, "production")
+        assert store.server("db01") is None
+        assert len(store.transitions(WEB, 0, 10)) == len(store.recent([WEB])[WEB]) - 7 == 1
+    (message,) = caplog.messages  # though there were two
+    assert message == "A row cannot be kept, and is left out: out of range"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from baton.backoff import Backoff
 from baton_ping_monitor.store.database import reason
@@ -29,6 +30,8 @@ _WAITING: Final = 10_000
 """Observations that may wait; beyond that, whoever brings more waits."""
 _GRACE: Final = 5.0
 """Seconds that the end waits for a transaction."""
+_QUIET: Final = 60.0
+"""Seconds for which no other row that is left out is logged."""
 _LONGEST: Final = 5.0
 """Seconds between two tries at most."""
 
@@ -51,9 +54,10 @@ class Recorder:
     """Writes what it is given, in order, and what comes meanwhile together.
 
     While the database fails, it tries again and again: nothing is given up as long as it runs, and
-    what is not recorded is not acknowledged. Everything happens on the event loop, the writing
-    itself in a thread. To be used as an ``async with``: at the end, what waits is tried once more,
-    for a few seconds.
+    what is not recorded is not acknowledged. Only a row that the database refuses for what is in it
+    is left out: it would keep all others waiting, also after a restart. Everything happens on the
+    event loop, the writing itself in a thread. To be used as an ``async with``: at the end, what
+    waits is tried once more, for a few seconds.
     """
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
@@ -67,6 +71,7 @@ class Recorder:
         self._is_closing = False
         self._trouble: Trouble | None = None
         self._tries = 0
+        self._quiet_until = 0.0
         self._task: asyncio.Task[None] | None = None
         # A thread of its own: it is not to wait for others that ask the database for much.
         self._thread = ThreadPoolExecutor(1, "recorder")
@@ -156,7 +161,7 @@ class Recorder:
         news: tuple[bool, ...] | None = None
         while news is None:
             try:
-                news = await loop.run_in_executor(self._thread, self._store.write, batch)
+                news = await loop.run_in_executor(self._thread, self._write_apart, batch)
             except Exception as error:  # noqa: BLE001  (whatever it is, nothing is to be lost)
                 self._failed(error)
                 if self._is_closing:
@@ -174,6 +179,23 @@ class Recorder:
                 each.written.set_result(news[begin:end])
             begin = end
         return True
+
+    def _write_apart(self, batch: Batch) -> tuple[bool, ...]:
+        """Write *batch*, in pieces if the database refuses something of it."""
+        try:
+            return self._store.write(batch)
+        except DataError as error:
+            parts = _halves(batch)
+            if not parts:
+                self._left_out(error)
+                return (False,) * len(batch.observations)
+        return tuple(is_new for part in parts for is_new in self._write_apart(part))
+
+    def _left_out(self, error: Exception) -> None:
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            logger.error("A row cannot be kept, and is left out: %s", reason(error))
+            self._quiet_until = now + _QUIET
 
     async def _pause(self, seconds: float) -> None:
         """Wait so long, or until this ends."""
@@ -223,3 +245,17 @@ def _merged(batches: Sequence[Batch]) -> Batch:
 def _fail(waiting: _Waiting) -> None:
     if not waiting.written.done():
         waiting.written.set_exception(RuntimeError("The recorder ended before this was written"))
+
+
+def _halves(batch: Batch) -> list[Batch]:
+    """Two parts of *batch*, in order; none if it cannot be parted."""
+    names = ("observations", "missed", "servers", "transitions")
+    filled = [name for name in names if getattr(batch, name)]
+    if len(filled) > 1:
+        first = {filled[0]: getattr(batch, filled[0])}
+        return [Batch(**first), replace(batch, **{filled[0]: ()})]
+    rows = getattr(batch, filled[0]) if filled else ()
+    if len(rows) < 2:
+        return []
+    half = len(rows) // 2
+    return [Batch(**{filled[0]: part}) for part in (rows[:half], rows[half:])]
