@@ -260,8 +260,9 @@ class Picky(Store):
     """A store that refuses what is called poison."""
 
     def write(self, batch: Batch) -> tuple[bool, ...]:
-        rows = (*batch.observations, *batch.servers)
-        if any("poison" in each.environment for each in rows):
+        environments = [each.environment for each in batch.observations]
+        environments += [each.environment for each in batch.servers]
+        if "poison" in environments:
             raise DataError("INSERT", {}, Exception("out of range"))
         return super().write(batch)
 
