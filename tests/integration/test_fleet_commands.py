@@ -71,7 +71,9 @@ def test_three_of_fifty_that_were_killed_are_named(vhost: Vhost, tmp_path: Path)
     assert before.code == 0, before.out + before.err
     assert "\n50 of 50 servers answered in " in before.out
     assert after.code == 1
-    assert "\n47 of 50 servers answered in 5." in after.out
+    waited = re.search(r"\n47 of 50 servers answered in ([0-9.]+) s\n", after.out)
+    assert waited is not None, after.out
+    assert float(waited[1]) >= 5  # and longer where the broker took its time to confirm
     assert f"\nmissing (3)      {', '.join(victims)}\n" in after.out
     assert after.err == ""
 
@@ -79,7 +81,7 @@ def test_three_of_fifty_that_were_killed_are_named(vhost: Vhost, tmp_path: Path)
 def test_two_servers_of_one_name_are_named(vhost: Vhost) -> None:
     with server(vhost, "twin.example.org"), server(vhost, "twin.example.org"):
         ended = command("ping", "production", "--timeout", "3", "--url", vhost.url)
-    assert "\n1 server answered in 3" in ended.out
+    assert "\n1 server answered in " in ended.out
     assert "\nduplicate (1)    twin.example.org (2 services)\n" in ended.out
 
 
@@ -157,7 +159,7 @@ def test_on_a_narrow_terminal_no_line_is_broken(vhost: Vhost) -> None:
         shown = on_terminal(
             width, "ping", "production", "--expect", "21", "--timeout", "4", "--url", vhost.url
         )
-    assert "\x1b[31m20 of 21 servers answered in 4" in shown  # red
+    assert "\x1b[31m20 of 21 servers answered in " in shown  # red
     painted = [
         re.sub(r"\x1b\[\d*m", "", each)
         for line in shown.split("\r\n")
