@@ -22,6 +22,8 @@ LONG = (
     "packages/baton-core/tests/test_layers.py",
     # with a RabbitMQ: each more than twenty seconds
     "tests/integration/test_template.py",
+    "tests/integration/test_dashboard_alerts.py",
+    "tests/integration/test_dashboard.py",
     "tests/integration/test_store_contract.py",
     "tests/integration/test_daemon.py",
     "tests/integration/test_fleet_commands.py",

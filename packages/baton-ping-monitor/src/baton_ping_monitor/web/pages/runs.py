@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from baton_ping_monitor.services import Services
+    from baton_ping_monitor.services import RunProgress, Services
     from baton_ping_monitor.store.records import RunRecord
 
 _LISTED: Final = 200
@@ -106,35 +106,30 @@ async def difference_page(request: Request) -> Response:
 
 async def _find(services: Services, run_id: str) -> Run:
     progress = services.pings.progress(run_id)
-    if progress is not None and not (progress.done and not progress.trouble):
-        return Run(
-            run_id,
-            progress.by,
-            progress.targets,
-            progress.document,
-            sent=services.clock() - progress.elapsed,
-            done=progress.done,
-            elapsed=progress.elapsed,
-            timeout=progress.timeout,
-            answered=progress.answered,
-            expected=progress.expected,
-            trouble=progress.trouble,
-        )
+    under_way = None if progress is None else _under_way(progress, services.clock())
+    if under_way is not None and (not under_way.done or under_way.trouble):
+        return under_way
     record = await asyncio.to_thread(services.history.run, run_id)
     if record is not None:
         return Run.kept(record)
-    if progress is None:
+    if under_way is None:
         raise HTTPException(404, f"No run is kept that is called {quoted(run_id)}.")
+    return under_way  # it is kept in a moment
+
+
+def _under_way(progress: RunProgress, now: float) -> Run:
     return Run(
-        run_id,
+        progress.id,
         progress.by,
         progress.targets,
         progress.document,
-        sent=services.clock() - progress.elapsed,
+        sent=now - progress.elapsed,
+        done=progress.done,
         elapsed=progress.elapsed,
         timeout=progress.timeout,
         answered=progress.answered,
         expected=progress.expected,
+        trouble=progress.trouble,
     )
 
 
