@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass
 from typing import Final
 
+from baton_template.git import said_by_git
 from baton_template.naming import Refused, names_of
 
 LICENSES: Final = ("MIT", "BSD-3-Clause", "Apache-2.0", "Proprietary")
@@ -63,18 +63,7 @@ def default_email() -> str:
 
 def git_setting(key: str) -> str:
     """What git is told of *key* on this machine; empty without git, or without a word of it."""
-    try:
-        said = subprocess.run(
-            ["git", "config", "--get", key],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=5,
-            errors="replace",
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return said.stdout.strip()
+    return said_by_git("config", "--get", key)
 
 
 def _usable(text: str, what: str) -> str:

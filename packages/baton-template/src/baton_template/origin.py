@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any, Final
 
 from baton_template import __version__
+from baton_template.git import said_by_git
 from baton_template.project import template_root
 
 FOLDER: Final = "packages/baton-template"
@@ -33,12 +33,11 @@ def cruft_state(cookiecutter: Mapping[str, Any]) -> str:
     folder = Path(cookiecutter["_repo_dir"])
     if not folder.is_absolute():  # relative to where cookiecutter was run, which it has left by now
         folder = template_root()
-    top = _git(folder, "rev-parse", "--show-toplevel")
-    commit = _git(folder, "rev-parse", "HEAD")
-    in_checkout = bool(top and commit) and _git(folder, "ls-files", "cookiecutter.json") != ""
-    if in_checkout:
+    top = said_by_git("rev-parse", "--show-toplevel", folder=folder)
+    commit = said_by_git("rev-parse", "HEAD", folder=folder)
+    if top and commit and said_by_git("ls-files", "cookiecutter.json", folder=folder):
         given = _url(str(cookiecutter["_template"]))
-        template = given or _git(folder, "remote", "get-url", "origin") or top
+        template = given or said_by_git("remote", "get-url", "origin", folder=folder) or top
         directory = folder.resolve().relative_to(Path(top).resolve()).as_posix()
     else:
         template, commit, directory = repository_of_release(), RELEASE, FOLDER
@@ -71,19 +70,3 @@ def _url(template: str) -> str:
 
     url: str = expand_abbreviations(template, BUILTIN_ABBREVIATIONS)
     return url.removeprefix("git+") if is_repo_url(url) else ""
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    """What git says in *folder*; empty where it says nothing, or is not there."""
-    try:
-        said = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=5,
-            errors="replace",
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return said.stdout.strip() if said.returncode == 0 else ""
