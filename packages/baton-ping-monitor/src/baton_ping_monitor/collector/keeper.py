@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from baton.backoff import Backoff
 from baton_ping_monitor.store.database import reason
+from baton_ping_monitor.store.pause import pause
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Keeper:
                     is_failing = True
                     if self._is_closing:
                         return given_up + len(self._waiting)
-                    await self._pause(backoff.next())
+                    await pause(backoff.next(), self._news, lambda: self._is_closing)
                     continue
                 logger.error("Something cannot be kept: %s", reason(error), exc_info=error)
                 given_up += 1
@@ -74,17 +75,6 @@ class Keeper:
             if self._waiting and self._waiting[0] is write:
                 self._waiting.popleft()
         return given_up
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait so long, or until this is closed."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        while not self._is_closing:
-            self._news.clear()
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await self._news.wait()
-            except TimeoutError:
-                return
 
 
 def _is_never_kept(error: Exception) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from baton.backoff import Backoff
 from baton_ping_monitor.store.database import reason
+from baton_ping_monitor.store.pause import pause
 from baton_ping_monitor.store.records import Batch
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class Recorder:
                 self._failed(error)
                 if self._is_closing:
                     return False
-                await self._pause(backoff.next())
+                await pause(backoff.next(), self._news, lambda: self._is_closing)
         self._succeeded()
         del self._waiting[: len(taken)]
         self._number -= len(batch.observations)
@@ -196,17 +197,6 @@ class Recorder:
         if now >= self._quiet_until:
             logger.error("A row cannot be kept, and is left out: %s", reason(error))
             self._quiet_until = now + _QUIET
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait so long, or until this ends."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        while not self._is_closing:
-            self._news.clear()
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await self._news.wait()
-            except TimeoutError:
-                return
 
     def _failed(self, error: Exception) -> None:
         self._tries += 1
