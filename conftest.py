@@ -7,6 +7,17 @@ from typing import Any
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of tests/faults; here, since pytest reads its conftest only when it collects it."""
+    group = parser.getgroup("faults", "the fault suite, tests/faults")
+    group.addoption("--fault-seed", type=int, help="what its chance comes from, to repeat a run")
+    group.addoption(
+        "--write-guarantees",
+        action="store_true",
+        help="write what was measured into the table in docs/guarantees.md",
+    )
+
+
 def pytest_configure() -> None:
     """Take Ctrl-C, so that the programs that tests start take it, too.
 

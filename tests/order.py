@@ -7,7 +7,7 @@ after those that do not, since it is prepared meanwhile.
 from collections.abc import Iterable
 from pathlib import Path
 
-INTEGRATION = "tests/integration"
+LAST = ("tests/integration", "tests/faults")
 
 LONG = (
     # each more than ten seconds of a processor
@@ -49,9 +49,9 @@ LONG = (
 def in_order(files: Iterable[Path], root: Path) -> list[Path]:
     """*files* as they are to be run; those that are not in LONG keep their order."""
     places = {root / name: place for place, name in enumerate(LONG)}
-    last = root / INTEGRATION
+    last = {root / folder for folder in LAST}
 
     def key(file: Path) -> tuple[bool, int]:
-        return last in file.parents, places.get(file, len(LONG))
+        return not last.isdisjoint(file.parents), places.get(file, len(LONG))
 
     return sorted(files, key=key)

@@ -1,0 +1,204 @@
+"""What a history tells: what was lost, sent again, done twice, or never accounted for.
+
+Pure: it looks at nothing but the events.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from faults.deafness import Deaf, deaf
+from faults.history import Event, History, Kind
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of a run's commands and outputs. An output is named by its command, its server
+    and its number, ``end`` for the one that ends a command."""
+
+    title: str
+    seed: int
+    sent: int
+    done: int
+    missing: tuple[str, ...]
+    unknown: int
+    outputs_seen: int
+    lost_outputs: tuple[str, ...]
+    lost_commands: tuple[str, ...]
+    """Confirmed, and not done: allowed, unless commands are durable."""
+    duplicated_outputs: int
+    """Outputs that came more often than once, with the same message id: allowed, counted."""
+    unrecognisable: tuple[str, ...]
+    """Outputs that came with another message id each time."""
+    run_twice: tuple[str, ...]
+    started_late: tuple[str, ...]
+    unaccounted: tuple[str, ...]
+    recovery: tuple[float, ...]
+    """Seconds until every server answered again, after each fault was healed."""
+    deaf: tuple[Deaf, ...]
+    deletes: bool = False
+    durable: bool = False
+
+    @property
+    def violations(self) -> list[str]:
+        """What is not as promised, in words; empty if nothing."""
+        found = [
+            _named("outputs came twice and cannot be recognised", self.unrecognisable),
+            _named("commands were started later than twice their expiry", self.started_late),
+            _named("commands are neither finished nor reported missing", self.unaccounted),
+        ]
+        if not self.deletes:
+            found.append(_named("outputs were lost", self.lost_outputs))
+        if self.durable and not self.deletes:
+            found.append(_named("durable commands were lost", self.lost_commands))
+        if not self.durable:
+            found.append(_named("commands were run twice", self.run_twice))
+        found += map(str, self.deaf)
+        return [each for each in found if each]
+
+    def __str__(self) -> str:
+        again = ", ".join(f"{seconds:.2f} s" for seconds in self.recovery)
+        return (
+            f"{self.title} (seed {self.seed}): {self.sent:,} commands, {self.done:,} done, "
+            f"{len(self.missing):,} missing, {self.unknown:,} unknown; {self.outputs_seen:,} "
+            f"outputs seen, {len(self.lost_outputs):,} lost, {self.duplicated_outputs:,} sent "
+            f"again; {len(self.run_twice):,} run twice; answers again after {again or '-'}"
+        )
+
+
+def check(
+    history: History,
+    *,
+    expires: float,
+    title: str = "",
+    seed: int = 0,
+    notice: float = float("inf"),
+    deletes: bool = False,
+    durable: bool = False,
+) -> Verdict:
+    """What *history* tells of commands that expire after *expires* seconds. A service may say that
+    it is ready for *notice* seconds while it is deaf. With *deletes*, something that holds messages
+    was deleted; with *durable*, commands are, so that one may be run again after a crash."""
+    sent = _ids(history, Kind.SENT)
+    finished = _ids(history, Kind.FINISHED) & sent
+    missing = (_ids(history, Kind.MISSING) & sent) - finished
+    told = _ids(history, Kind.UNROUTABLE)
+    starts = _starts(history)
+    twice = {run for run, times in starts.items() if len(times) > 1}
+    seen = _seen(history)
+    again = {name for name, ids in seen.items() if len(ids) > 1}
+    if durable:  # what is run twice says everything twice
+        again = {name for name in again if name[:2] not in twice}
+    return Verdict(
+        title=title,
+        seed=seed,
+        sent=len(sent),
+        done=len(finished),
+        missing=tuple(sorted(missing)),
+        unknown=len(_ids(history, Kind.UNKNOWN) & sent),
+        outputs_seen=len(seen),
+        lost_outputs=_lost(history, set(seen), finished),
+        lost_commands=tuple(sorted((_ids(history, Kind.CONFIRMED) & sent) - _ended(history))),
+        duplicated_outputs=sum(count - 1 for ids in seen.values() for count in ids.values()),
+        unrecognisable=tuple(sorted(map(_name, again))),
+        run_twice=tuple(sorted(f"{command} on {server}" for command, server in twice)),
+        started_late=_late(history, starts, 2 * expires),
+        unaccounted=tuple(sorted(sent - finished - missing - told)),
+        recovery=_recovery(history),
+        deaf=tuple(deaf(history, notice)),
+        deletes=deletes,
+        durable=durable,
+    )
+
+
+_Run = tuple[str, str]
+"""A command, and the server that it runs on."""
+_Output = tuple[str, str, int]
+"""A command, its server, and the number of the output."""
+
+
+def _ids(history: History, kind: Kind) -> set[str]:
+    return {event.id for event in history if event.kind is kind}
+
+
+def _ended(history: History) -> set[str]:
+    return _ids(history, Kind.ENDED) | _ids(history, Kind.FINISHED)
+
+
+def _starts(history: History) -> dict[_Run, list[float]]:
+    starts: defaultdict[_Run, list[float]] = defaultdict(list)
+    for event in history.of(Kind.STARTED):
+        starts[event.id, event.server].append(event.at)
+    return starts
+
+
+def _seen(history: History) -> dict[_Output, Counter[str]]:
+    seen: defaultdict[_Output, Counter[str]] = defaultdict(Counter)
+    for event in history:
+        if event.kind is Kind.SEEN:
+            seen[event.id, event.server, event.seq][event.output] += 1
+    return seen
+
+
+def _lost(history: History, seen: set[_Output], finished: set[str]) -> tuple[str, ...]:
+    """What the broker has confirmed, be it that the service which said it has drained, and nobody
+    ever saw. A command's end counts, too: the queue of who asked outlives its connection."""
+    drained = {event.detail for event in history if event.kind is Kind.DRAINED}
+    lost = set()
+    for event in history:
+        said = event.kind in {Kind.NOTIFIED, Kind.ENDED} and event.detail in drained
+        if event.kind is Kind.ENDED:
+            if said and event.id not in finished:
+                lost.add(f"{event.id} on {event.server} end")
+        elif said or event.kind is Kind.STORED:
+            output = event.id, event.server, event.seq
+            if output not in seen:
+                lost.add(_name(output))
+    return tuple(sorted(lost))
+
+
+def _late(history: History, starts: dict[_Run, list[float]], limit: float) -> tuple[str, ...]:
+    confirmed: dict[str, float] = {}
+    for event in history.of(Kind.CONFIRMED):
+        confirmed.setdefault(event.id, event.at)
+    return tuple(
+        sorted(
+            f"{command} on {server} after {max(times) - confirmed[command]:.1f} s"
+            for (command, server), times in starts.items()
+            if command in confirmed and max(times) - confirmed[command] > limit
+        )
+    )
+
+
+def _recovery(history: History) -> tuple[float, ...]:
+    """From each healing to the last of the answers that were waited for after it."""
+    times: list[float] = []
+    healed: Event | None = None
+    last: Event | None = None
+    for event in history.of(Kind.FAULT, Kind.HEALED, Kind.ANSWERS):
+        if event.kind is Kind.ANSWERS:
+            last = event
+            continue
+        times += _between(healed, last)
+        healed, last = (event if event.kind is Kind.HEALED else None), None
+    return (*times, *_between(healed, last))
+
+
+def _between(healed: Event | None, last: Event | None) -> Iterable[float]:
+    return [] if healed is None or last is None else [last.at - healed.at]
+
+
+def _name(output: _Output) -> str:
+    command, server, number = output
+    return f"{command} on {server} #{number}"
+
+
+def _named(what: str, names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return f"{len(names):,} {what}: {', '.join(names[:_SHOWN])}{more}"

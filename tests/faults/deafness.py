@@ -1,0 +1,64 @@
+"""Whether a service said that it is ready while it was deaf.
+
+A probe is *evidence* that a server is deaf, if the broker took it, or said that nobody listens; the
+server said that it is ready from then on for :data:`HEARS` seconds; and it had not begun with the
+probe by then. (A probe that the broker does not take proves nothing: no command would come.) Some
+faults nobody can tell at once, so a service may be wrong for as long as it takes to notice;
+evidence that goes on for longer, with nothing heard and no other state in between, is a lie.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from faults.history import Event, History, Kind
+
+HEARS = 2.0
+"""Seconds within which a service that is ready begins with a probe, on a busy machine too."""
+READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Deaf:
+    """A server that said it is ready, and heard nothing for so many seconds."""
+
+    server: str
+    seconds: float
+    probes: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.server} said ready while it was deaf for {self.seconds:.1f} s: "
+            f"{self.probes} probes were not heard"
+        )
+
+
+def deaf(history: History, notice: float) -> Iterator[Deaf]:
+    """The servers that said so for longer than *notice* seconds, in *history*."""
+    heard = {event.id: event.at for event in history.of(Kind.HEARD)}
+    states: defaultdict[str, list[Event]] = defaultdict(list)
+    probes: defaultdict[str, list[Event]] = defaultdict(list)
+    for event in history.of(Kind.STATE):
+        states[event.server].append(event)
+    for event in history.of(Kind.PROBED):
+        probes[event.server].append(event)
+    for server, those in probes.items():
+        evidence: list[Event] = []
+        for probe in [*those, None]:
+            if probe is not None and _is_evidence(probe, heard, states[server]):
+                evidence.append(probe)
+                continue
+            seconds = evidence[-1].at - evidence[0].at if evidence else 0.0
+            if seconds > notice:
+                yield Deaf(server, seconds, len(evidence))
+            evidence = []
+
+
+def _is_evidence(probe: Event, heard: dict[str, float], states: Sequence[Event]) -> bool:
+    if heard.get(probe.id, float("inf")) <= probe.at + HEARS:
+        return False
+    before = [state for state in states if state.at <= probe.at]
+    within = [state for state in states if probe.at < state.at <= probe.at + HEARS]
+    return bool(before) and all(state.detail == READY for state in [before[-1], *within])

@@ -1,0 +1,101 @@
+"""What is run in the faults: a service that does what takes a moment, and a monitor of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from baton import Configuration, Consumer, Message, Monitor, Server, Service
+from baton.errors import UnknownMessageType
+from baton.health import Health
+from baton.link import State
+from baton.message import SEQUENCE_HEADER
+from faults.history import History, Kind
+
+EXTENSION = "baton-faults"
+
+
+class WorkConsumer(Consumer):
+    """Says that it begins, works for as long as it is told to, and says that it is done."""
+
+    def __init__(self, server: Server, history: History, instance: str) -> None:
+        super().__init__(server.fqdn, server)
+        self._history = history
+        self._instance = instance
+
+    @property
+    def routing_keys(self) -> tuple[str, ...]:
+        return self.server.routing_keys
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return dict(self.server.attributes)
+
+    async def process_message(self, message: Message) -> None:
+        if message.type == "probe":
+            self._note(Kind.HEARD, message)
+            self.notify({"type": "heard"})
+            return
+        if message.type != "work":
+            raise UnknownMessageType(message.type)
+        self._note(Kind.STARTED, message)
+        self._say("begun", message, 0)
+        await asyncio.sleep(message["takes"])
+        self._say("done", message, 1)
+        self._note(Kind.ENDED, message)
+
+    def _say(self, what: str, message: Message, seq: int) -> None:
+        self.notify({"type": "progress", "message": what})
+        self._note(Kind.NOTIFIED, message, seq)
+
+    def _note(self, kind: Kind, message: Message, seq: int = -1) -> None:
+        self._history.add(
+            kind, id=message.message_id, server=self.server.fqdn, seq=seq, detail=self._instance
+        )
+
+
+class WorkService(Service):
+    """Runs the consumer, and writes down what its health says."""
+
+    extension = EXTENSION
+
+    def __init__(self, configuration: Configuration, server: Server, history: History) -> None:
+        super().__init__(configuration, server)
+        self.history = history
+        self.health = Health([self])
+        self.watch_pulse(lambda: self.health.went_round(0))
+        self.watch(self._note_state)
+
+    def setup_consumers(self) -> None:
+        self.add_consumer(WorkConsumer(self.server, self.history, self.instance))
+
+    def note_drained(self) -> None:
+        """It has stopped, and everything was finished."""
+        self.history.add(Kind.DRAINED, server=self.server.fqdn, detail=self.instance)
+
+    def _note_state(self, state: State) -> None:
+        detail = "ready" if self.health.is_ready else str(state.phase)
+        self.history.add(Kind.STATE, server=self.server.fqdn, detail=detail)
+
+
+class WorkMonitor(Monitor):
+    """Writes down each output of a command."""
+
+    extension = EXTENSION
+
+    def __init__(self, configuration: Configuration, history: History) -> None:
+        super().__init__(configuration, "faults")
+        self._history = history
+        self.arrived = asyncio.Event()
+        """Set with each output."""
+
+    def process_message(self, message: Message) -> None:
+        if message.type == "progress":
+            self._history.add(
+                Kind.SEEN,
+                id=message.correlation_id,
+                server=message["fqdn"],
+                output=message.message_id,
+                seq=message.headers[SEQUENCE_HEADER],
+            )
+            self.arrived.set()
