@@ -14,6 +14,7 @@ from brokers.waiting import wait_until
 
 READY_TIMEOUT = 60.0
 ALARM_TIMEOUT = 15.0
+MORE_THAN_ANY_DISK = "100000GB"
 
 
 @dataclass(kw_only=True)
@@ -35,6 +36,7 @@ class Broker:
     _paused: bool = field(default=False, init=False, repr=False)
     _down: bool = field(default=False, init=False, repr=False)
     _watermark: str | None = field(default=None, init=False, repr=False)
+    _disk_limit: str | None = field(default=None, init=False, repr=False)
 
     def url(self, vhost: str = "/") -> str:
         """The AMQP URL of *vhost*."""
@@ -101,7 +103,7 @@ class Broker:
         """Start it again, on the same ports, and wait until it is ready."""
         self._start()
         self._down = False
-        self._watermark = None  # a restart forgets what rabbitmqctl set
+        self._watermark = self._disk_limit = None  # a restart forgets what rabbitmqctl set
         self.settle()
 
     def restart(self) -> None:
@@ -122,8 +124,18 @@ class Broker:
         elif not on and self._watermark is not None:
             self.rabbitmqctl("set_vm_memory_high_watermark", self._watermark)
             self._watermark = None
-        if not wait_until(lambda: self.management.has_alarm() == on, ALARM_TIMEOUT):
-            raise NotReady(f"The alarm was not {'raised' if on else 'cleared'} in time")
+        self._wait_for_alarm(on)
+
+    def set_disk_alarm(self, on: bool) -> None:
+        """Raise or clear a disk alarm: it does what a memory alarm does."""
+        if on and self._disk_limit is None:
+            asked = self.rabbitmqctl("eval", "rabbit_disk_monitor:get_disk_free_limit().")
+            self._disk_limit = asked.strip()
+            self.rabbitmqctl("set_disk_free_limit", MORE_THAN_ANY_DISK)
+        elif not on and self._disk_limit is not None:
+            self.rabbitmqctl("set_disk_free_limit", self._disk_limit)
+            self._disk_limit = None
+        self._wait_for_alarm(on)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -143,6 +155,15 @@ class Broker:
         finally:
             self.set_memory_alarm(False)
 
+    @contextmanager
+    def disk_alarm(self) -> Iterator[None]:
+        """Out of room on its disk within the block."""
+        self.set_disk_alarm(True)
+        try:
+            yield
+        finally:
+            self.set_disk_alarm(False)
+
     def heal(self) -> None:
         """Undo what a test that failed half-way left: frozen, down, or alarmed."""
         if self._paused:
@@ -151,6 +172,8 @@ class Broker:
             self.start()
         if self._watermark is not None:
             self.set_memory_alarm(False)
+        if self._disk_limit is not None:
+            self.set_disk_alarm(False)
 
     # What a kind of broker can do
 
@@ -175,6 +198,10 @@ class Broker:
     def _why_ended(self) -> str | None:
         """Why it does not run any more, None while it does or nobody knows."""
         return None
+
+    def _wait_for_alarm(self, on: bool) -> None:
+        if not wait_until(lambda: self.management.has_alarm() == on, ALARM_TIMEOUT):
+            raise NotReady(f"The alarm was not {'raised' if on else 'cleared'} in time")
 
     def _unsupported(self, what: str) -> Unsupported:
         return Unsupported(

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -58,9 +58,16 @@ class Vhost:
     def delete_queue(self, name: str) -> None:
         """Remove a queue, an exclusive one too."""
         if any(queue["name"] == name and queue["exclusive"] for queue in self.queues()):
-            self._delete_exclusive_queue(name)
+            self._delete_exclusive_queues([name])
         else:
             self.api.delete_queue(self.name, name)
+
+    def delete_queues(self, prefix: str) -> int:
+        """Remove all queues whose names begin with *prefix* at once, exclusive ones too; how many
+        they were."""
+        names = [queue["name"] for queue in self.queues() if queue["name"].startswith(prefix)]
+        self._delete_exclusive_queues(names)
+        return len(names)
 
     def delete_exchange(self, name: str) -> None:
         """Remove an exchange."""
@@ -76,13 +83,14 @@ class Vhost:
             for connection in self.connections():
                 self.api.close_connection(connection["name"])
 
-    def _delete_exclusive_queue(self, name: str) -> None:
+    def _delete_exclusive_queues(self, names: Sequence[str]) -> None:
         # Neither the management API nor rabbitmqctl deletes a queue that another connection holds.
-        resource = f'rabbit_misc:r(<<"{self.name}">>, queue, <<"{name}">>)'
+        listed = ", ".join(f'<<"{name}">>' for name in names)
         self.broker.rabbitmqctl(
             "eval",
-            f"{{ok, Q}} = rabbit_amqqueue:lookup({resource}), "
-            'rabbit_amqqueue:delete(Q, false, false, <<"test">>).',
+            f"[begin {{ok, Q}} = rabbit_amqqueue:lookup("
+            f'rabbit_misc:r(<<"{self.name}">>, queue, Name)), '
+            f'rabbit_amqqueue:delete(Q, false, false, <<"test">>) end || Name <- [{listed}]].',
         )
 
 

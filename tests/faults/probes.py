@@ -16,8 +16,9 @@ from faults.work import EXTENSION
 _EVERY = 1.0
 """Seconds between two probes of a server for :func:`watch`."""
 _EXPIRES = 2.0
-_ROUND = 0.5
-"""Seconds that :func:`answers` waits for those that it has asked."""
+_ASK = 0.25
+"""Seconds after which :func:`answers` asks those again that have not answered: what it asked before
+may be lost. A server that has it does it once, for it has the same id."""
 _AGAIN = 0.05
 
 
@@ -26,7 +27,7 @@ async def answers(
 ) -> float:
     """Ask *servers* until each has answered; after how many seconds the last one did.
 
-    Each round has a connection of its own, so nothing backs off. Fails after *timeout* seconds.
+    A connection that is lost is replaced at once, nothing backs off. Fails after *timeout* seconds.
     """
     began = time.monotonic()
     left = set(servers)
@@ -47,12 +48,21 @@ async def _ask(
     configuration: Configuration, history: History, left: set[str], began: float
 ) -> None:
     async with Collector(configuration, find_extension(EXTENSION)) as collector:
-        await collector.send({"type": "probe"}, sorted(left), expires=_EXPIRES)
-        async for reply in collector.replies(_ROUND):
-            if reply.fqdn in left:
-                left.discard(reply.fqdn)
-                after = time.monotonic() - began
-                history.add(Kind.ANSWERS, server=reply.fqdn, detail=f"{after:.3f}")
+        while left:
+            try:
+                await collector.send({"type": "probe"}, sorted(left), expires=_EXPIRES)
+            except Unroutable as error:
+                if error.missing:  # the channel has gone with the exchange
+                    raise
+            until = time.monotonic() + _ASK
+            while left:
+                while (reply := collector.take()) is not None:
+                    if reply.fqdn in left:
+                        left.discard(reply.fqdn)
+                        after = time.monotonic() - began
+                        history.add(Kind.ANSWERS, server=reply.fqdn, detail=f"{after:.3f}")
+                if not left or not await collector.wait(until):
+                    break
 
 
 async def watch(configuration: Configuration, history: History, servers: Iterable[str]) -> None:

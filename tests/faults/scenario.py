@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
+from urllib.parse import urlsplit, urlunsplit
 
 from baton import Configuration, Server
 from baton.link import Phase
@@ -83,18 +84,17 @@ class Scenario:
     history: History
     load: Load = Load()
     settings: dict[str, Any] = field(default_factory=lambda: dict(QUICK))
-    requester_settings: dict[str, Any] = field(default_factory=dict)
-    """Settings of the requester, the monitor and the probes alone, beside the others."""
+    service_settings: dict[str, Any] | None = None
+    """Settings of the services, if theirs are not those of the requester, the monitor and the
+    probes; without ``rabbit_user`` they take the user of the URL."""
     deletes: bool = False
     notice: float | None = None
     on_verdict: Callable[[Verdict], None] = lambda _: None
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
-        self.configuration = Configuration(**{"rabbit_url": self.url, **self.settings})
-        self.own = Configuration(
-            **{"rabbit_url": self.url, **self.settings, **self.requester_settings}
-        )
+        self.own = Configuration(rabbit_url=self.url, **self.settings)
+        self.configuration = Configuration(**self._given())
         self.services: dict[str, WorkService] = {}
         self.processes: dict[str, ServerProcess] = {}
         self._stack = AsyncExitStack()
@@ -135,16 +135,19 @@ class Scenario:
         *timeout* seconds."""
         return await answers(self.own, self.history, self.load.names, timeout)
 
-    async def reach(self, phase: Phase, timeout: float, *, away: bool = False) -> float:
-        """Wait until the state of every service in this process is *phase* (or, with *away*, is not
-        any more), and say after how many seconds."""
+    async def reach(
+        self, phase: Phase, timeout: float, *, away: bool = False, one: bool = False
+    ) -> float:
+        """Wait until the state of every service in this process, or of *one*, is *phase* (or, with
+        *away*, is not any more), and say after how many seconds."""
         changed = asyncio.Event()
         loop = asyncio.get_running_loop()
         began = loop.time()
         for service in self.services.values():
             service.watch(lambda _: changed.set())
         async with asyncio.timeout(timeout):
-            while any((s.state.phase is phase) is away for s in self.services.values()):
+            enough = any if one else all
+            while not enough((s.state.phase is phase) is not away for s in self.services.values()):
                 changed.clear()
                 await changed.wait()
         return loop.time() - began
@@ -213,10 +216,18 @@ class Scenario:
         self._stack.push_async_callback(service.stop, 0)
 
     def _start_process(self, name: str, folder: Path) -> None:
-        process = ServerProcess(name, {"rabbit_url": self.url, **self.settings}, folder)
+        process = ServerProcess(name, self._given(), folder)
         self.processes[name] = process
         process.start()
         self._stack.push_async_callback(asyncio.to_thread, process.end)
+
+    def _given(self) -> dict[str, Any]:
+        """The settings of the services."""
+        settings = self.settings if self.service_settings is None else self.service_settings
+        url = self.url
+        if "rabbit_user" in settings:  # what the URL says would win
+            url = urlunsplit(urlsplit(url)._replace(netloc=urlsplit(url).netloc.split("@")[-1]))
+        return {"rabbit_url": url, **settings}
 
     async def _stop_services(self) -> None:
         ended = [asyncio.to_thread(process.end) for process in self.processes.values()]

@@ -1,8 +1,8 @@
 """The broker that the other tests here rely on: what the harness does to it really happens."""
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pika
 import pytest
@@ -111,7 +111,12 @@ def test_kill_and_start(rabbitmq: Broker) -> None:
     assert speaks_amqp(rabbitmq.host, rabbitmq.port)
 
 
-def test_a_memory_alarm_blocks_publishers(rabbitmq: Broker, channel: BlockingChannel) -> None:
+@pytest.mark.parametrize("alarm", [Broker.memory_alarm, Broker.disk_alarm])
+def test_an_alarm_blocks_publishers(
+    rabbitmq: Broker,
+    channel: BlockingChannel,
+    alarm: Callable[[Broker], AbstractContextManager[None]],
+) -> None:
     blocked: list[bool] = []
     channel.connection.add_on_connection_blocked_callback(lambda *_: blocked.append(True))
     channel.connection.add_on_connection_unblocked_callback(lambda *_: blocked.append(False))
@@ -120,7 +125,7 @@ def test_a_memory_alarm_blocks_publishers(rabbitmq: Broker, channel: BlockingCha
         channel.connection.process_data_events(0.1)
         return blocked[-1:] == [state]
 
-    with rabbitmq.memory_alarm():
+    with alarm(rabbitmq):
         channel.basic_publish("", "nowhere", b"")
         assert wait_until(lambda: is_told(True), 10)
     assert wait_until(lambda: is_told(False), 10)
