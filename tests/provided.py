@@ -23,8 +23,6 @@ from databases.provide import POSTGRESQL_URL
 from integration.authority import identity
 from order import in_order
 
-pytest.register_assert_rewrite("databases.contract")
-
 BROKER = pytest.StashKey[Broker | NoBroker]()
 POSTGRESQL = pytest.StashKey[Server | NoDatabase]()
 TLS_BROKER = pytest.StashKey[Broker | NoBroker]()

@@ -72,7 +72,8 @@ class MakeScenario(Protocol):
 
 @dataclass(kw_only=True)
 class Scenario:
-    """One run, with *settings* of the configuration. What it needs of chance comes from *seed*.
+    """One run, with *settings* of the configuration. What it needs of chance comes from *seed*;
+    what a test does, from :attr:`random`.
 
     *deletes* says that the fault deletes what holds messages: what is lost is counted. *notice* is
     how long a service may be deaf without knowing, in seconds; by default a pulse and deadlines.
@@ -116,6 +117,14 @@ class Scenario:
         traceback: TracebackType | None,
     ) -> None:
         await self._stack.aclose()
+
+    def orders(self) -> list[Order]:
+        """The commands that are given, which the seed decides."""
+        chance, load = random.Random(self.seed), self.load
+        return [
+            Order(chance.choice(load.names), chance.uniform(0, load.takes))
+            for _ in range(load.commands)
+        ]
 
     async def in_flight(self, share: float = 1 / 3) -> None:
         """Wait until *share* of the commands are finished, and so as many as may are under way."""
@@ -201,11 +210,7 @@ class Scenario:
         self._sending = self._task(self._send())
 
     async def _send(self) -> None:
-        names, takes = self.load.names, self.load.takes
-        orders = [
-            Order(self.random.choice(names), self.random.uniform(0, takes))
-            for _ in range(self.load.commands)
-        ]
+        orders = self.orders()
         for at in range(0, len(orders), _BATCH):
             await self._requester.give(orders[at : at + _BATCH])
 

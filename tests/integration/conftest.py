@@ -6,6 +6,8 @@ import pytest
 
 import provided
 
+pytest.register_assert_rewrite("databases.contract")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     provided.register(config)
