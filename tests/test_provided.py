@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
 ROOT = Path(__file__).parents[1]
 LONG, QUICK = "test_broker.py::test_restart", "test_access.py::test_connections_closed"
 
@@ -12,7 +15,7 @@ def collected(*arguments: str) -> str:
     """What pytest would run."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     ran = subprocess.run(
-        [*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=50, check=False
+        [*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout

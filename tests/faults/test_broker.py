@@ -44,7 +44,7 @@ async def test_kill(rabbitmq: Broker, scenario: MakeScenario) -> None:
 @pytest.mark.parametrize(
     ("title", "options", "noticed", "seconds"),
     [
-        ("frozen for 15 s", {}, 3.0, 15.0),
+        ("frozen for 15 s", {}, 10.0, 15.0),
         pytest.param(
             "frozen for 25 s, default settings",
             {"settings": {}},
