@@ -34,9 +34,8 @@ from faults.server import ServerProcess
 from faults.work import WorkMonitor, WorkService
 
 QUICK = {"pulse": 2.0, "deadline": 3.0, "reconnect_max": 0.3}
-"""Settings with which a test does not wait long for what only the pulse can tell. A shorter deadline
-is missed by what is well, on a machine with much else to do; and with a shorter pulse RabbitMQ never
-looks at permissions again, which a channel forgets when it is idle for a second."""
+"""Settings with which a test does not wait long for what only the pulse can tell. A shorter
+deadline is missed by what is well, on a machine with much else to do."""
 _BATCH = 10
 """Commands that are published together."""
 _ACCOUNT = 90.0
