@@ -24,8 +24,8 @@ from brokers.ports import free_ports
 from brokers.vhost import Vhost
 from brokers.waiting import wait_until
 from integration.browser.dashboards import Dashboard, dashboard, server, simulated
-from integration.line import Line
 from integration.running import WEB01, command, running
+from lines import Line
 
 HEARD = 30.0
 BLIND_WITHIN = 25.0

@@ -17,8 +17,8 @@ from baton import Server
 from browser.artifacts import artifact
 from integration.browser.dashboards import server
 from integration.browser.pages import row, state_of
-from integration.line import Line
 from integration.running import running
+from lines import Line
 
 if TYPE_CHECKING:
     from brokers.vhost import Vhost
