@@ -333,6 +333,61 @@ async def test_is_not_ready_while_a_lost_connection_is_being_closed(
     assert probe.state.phase is Phase.DISCONNECTED
 
 
+async def test_who_does_not_answer_is_not_waited_for_twice(stage: Stage, link: MakeLink) -> None:
+    """Not for an answer, and then as long for the answer to a goodbye."""
+
+    class Dead(Scripted):
+        async def close(self) -> None:
+            await asyncio.Event().wait()
+
+    class DeadAfterwards(Dead):
+        async def declare(self, topology: Topology) -> None:
+            if "declare" in self.calls:
+                await asyncio.Event().wait()
+            await super().declare(topology)
+
+    class DeadPulse(Probe):
+        async def assert_topology(self, transport: Transport) -> None:
+            await transport.declare(Topology())
+
+    stage.kinds = {"a:1": DeadAfterwards}
+    probe = DeadPulse(Configuration(pulse=0.1, deadline=2.0, reconnect_max=0.1, rabbit_host="a:1"))
+    probe.start()
+    try:
+        await probe.until_phase(Phase.DISCONNECTED)
+        assert "no answer within 2 s" in probe.state.reason
+        noticed = asyncio.get_running_loop().time()
+        await stage.until_opened(2)
+        assert asyncio.get_running_loop().time() - noticed < 1.5
+    finally:
+        await probe.stop()
+
+
+def test_a_dead_connection_is_noticed_within_a_pulse_and_a_deadline(stage: Stage) -> None:
+    """With some room: 20 seconds is what is promised for the defaults."""
+
+    async def waits() -> list[float]:
+        probe = Probe(Configuration())
+        return [probe._next_pulse() for _ in range(1000)]
+
+    found = asyncio.run(waits())
+    assert max(found) + Configuration().deadline <= 19.5
+    assert max(found) - min(found) >= 2  # many do not come at once
+    assert min(found) >= 11
+
+
+async def test_hosts_that_hang_are_tried_in_rounds_with_pauses_between(
+    stage: Stage, link: MakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That an attempt takes longer than the longest pause does not mean that it went well."""
+    stage.kinds = {"a:1": Frozen, "b:2": Frozen}
+    worked = []
+    monkeypatch.setattr("baton.link.Hosts.works", lambda _: worked.append(True))
+    link(deadline=0.2, reconnect_max=0.1)
+    await stage.until_opened(4)
+    assert not worked
+
+
 async def test_what_is_refused_by_authentication_is_retried_slowly(
     stage: Stage, link: MakeLink
 ) -> None:

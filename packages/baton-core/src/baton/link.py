@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _AUTHENTICATION_FACTOR: Final = 10
+_GOODBYE: Final = 0.5
+"""Seconds within which a connection is closed that has missed a deadline: it answers nothing."""
+_PULSE_SPREAD: Final = (0.75, 0.95)
+"""The part of ``PULSE`` that is between two pulses, so that many do not come at once: with a
+deadline behind it, a connection that is dead is noticed within both, and some room is left."""
 _REMINDER: Final = 60.0
 """Seconds after which an outage that goes on is logged again."""
 
@@ -105,6 +110,8 @@ class Link(TransportListener):
         self._reported: dict[str, float] = {}
         self._deadline: asyncio.Timeout | None = None
         self._reached = False
+        self._established = False
+        self._silent = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -200,7 +207,7 @@ class Link(TransportListener):
             except (AuthenticationFailed, ConfigurationError) as error:
                 hosts.refused(str(error))
             except BatonError as error:
-                if time.monotonic() - opened > cap:
+                if self._established and time.monotonic() - opened > cap:
                     hosts.works()
                 (hosts.lost if self._reached else hosts.failed)(str(error))
             except (Exception, asyncio.CancelledError) as error:
@@ -217,7 +224,7 @@ class Link(TransportListener):
     async def _connect(self, endpoint: Endpoint) -> None:
         """Serve one connection until it is lost; always raises."""
         self._lost, self._channel_lost, self._stale, self._blocked = None, False, True, ""
-        self._reached = False
+        self._reached = self._established = self._silent = False
         transport = open_transport(self._configuration, endpoint, self, self.name)
         try:
             await self._within(transport.open(), "connecting")
@@ -233,7 +240,9 @@ class Link(TransportListener):
             self.transport = None
             self.detached()
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._configuration.deadline):
+                async with asyncio.timeout(
+                    _GOODBYE if self._silent else self._configuration.deadline
+                ):
                     await transport.close()
 
     async def _serve(self, transport: Transport) -> None:
@@ -277,6 +286,7 @@ class Link(TransportListener):
 
     async def _establish(self, transport: Transport) -> None:
         await self._within(self.establish(transport), "declaring")
+        self._established = True
         self._works()
 
     def _works(self) -> None:
@@ -303,13 +313,15 @@ class Link(TransportListener):
         try:
             async with asyncio.timeout(deadline) as self._deadline:
                 await coroutine
+            self._silent = False
         except TimeoutError:
+            self._silent = True
             raise BrokerUnavailable(f"no answer within {deadline:g} s while {what}") from None
         finally:
             self._deadline = None
 
     def _next_pulse(self) -> float:
-        return self._configuration.pulse / self.pulses_per_period * random.uniform(0.9, 1.1)
+        return self._configuration.pulse / self.pulses_per_period * random.uniform(*_PULSE_SPREAD)
 
     def _mend(self) -> None:
         self._stale = True
