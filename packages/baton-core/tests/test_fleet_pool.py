@@ -31,6 +31,10 @@ class Host(MemoryTransport):
             raise self._opens
         if self._opens == "never":
             await asyncio.Event().wait()
+        if self._opens == "slowly":  # much longer than a deadline, in all
+            for _ in range(5):
+                await asyncio.sleep(0.05)
+                self.answered()
         await super().open()
 
     async def close(self) -> None:
@@ -77,6 +81,14 @@ async def test_another_host_is_taken_when_one_does_not_take_us(
         if len(hosts) == 2:
             return
     raise AssertionError("a.example.org was never tried first")
+
+
+async def test_a_host_that_answers_slowly_is_not_given_up(
+    tried: Callable[..., list[Host]],
+) -> None:
+    hosts = tried(a="slowly", b="slowly")
+    assert await connect() is hosts[0]
+    assert len(hosts) == 1
 
 
 async def test_a_wrong_password_is_wrong_everywhere(tried: Callable[..., list[Host]]) -> None:

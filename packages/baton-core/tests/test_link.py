@@ -333,6 +333,22 @@ async def test_is_not_ready_while_a_lost_connection_is_being_closed(
     assert probe.state.phase is Phase.DISCONNECTED
 
 
+async def test_a_host_that_answers_slowly_is_not_given_up_while_it_is_connected_to(
+    stage: Stage, link: MakeLink
+) -> None:
+    class Slow(Scripted):
+        async def open(self) -> None:
+            await super().open()
+            for _ in range(5):  # much longer than a deadline, in all
+                await asyncio.sleep(0.15)
+                self.answered()
+
+    stage.kinds = {"a:1": Slow}
+    probe = link(rabbit_host="a:1", deadline=0.3)
+    await probe.until_phase(Phase.READY)
+    assert [state.phase for state in probe.states] == [Phase.READY]
+
+
 async def test_who_does_not_answer_is_not_waited_for_twice(stage: Stage, link: MakeLink) -> None:
     """Not for an answer, and then as long for the answer to a goodbye."""
 

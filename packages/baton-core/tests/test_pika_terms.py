@@ -76,7 +76,7 @@ def test_what_pika_is_told() -> None:
     assert parameters.credentials.username == "joe"
     assert parameters.credentials.password == "secret"
     assert parameters.ssl_options is None
-    assert parameters.stack_timeout == 2.0
+    assert parameters.stack_timeout == 8 * 2.0  # the session looks after each step
     assert "secret" not in repr(parameters)
 
 

@@ -43,6 +43,19 @@ async def read(data: bytes) -> list[object]:
     return frames
 
 
+async def test_tells_of_each_frame_that_says_more_than_that_the_broker_lives() -> None:
+    source = asyncio.StreamReader()
+    frames: list[frame.FrameTypes] = [Heartbeat(), Basic.QosOk(), Heartbeat(), Basic.QosOk()]
+    source.feed_data(b"".join(frame.marshal(each, 0) for each in frames))
+    heard: list[None] = []
+    reader = TolerantReader(source, lambda: heard.append(None))
+    counts = []
+    for each in frames:
+        await reader.readexactly(len(frame.marshal(each, 0)))
+        counts.append(len(heard))
+    assert counts == [0, 1, 1, 2]
+
+
 async def test_passes_on_what_can_be_decoded() -> None:
     sent = ContentHeader(0, 2, Basic.Properties(message_id="m", headers={"a": [1, {"b": None}]}))
     frames: list[frame.FrameTypes] = [

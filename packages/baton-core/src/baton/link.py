@@ -226,6 +226,7 @@ class Link(TransportListener):
         self._lost, self._channel_lost, self._stale, self._blocked = None, False, True, ""
         self._reached = self._established = self._silent = False
         transport = open_transport(self._configuration, endpoint, self, self.name)
+        transport.answered = self.progressed
         try:
             await self._within(transport.open(), "connecting")
             self.transport = transport

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from baton.errors import AuthenticationFailed, BrokerUnavailable, CertificateRefused
@@ -56,9 +57,15 @@ async def _open(
 ) -> Transport:
     transport = open_transport(configuration, endpoint, listener, name)
     try:
-        async with asyncio.timeout(configuration.deadline):
+        async with asyncio.timeout(configuration.deadline) as limit:
+            transport.answered = partial(_extend, limit, configuration.deadline)
             await transport.open()
     except BaseException:
         await disconnect(transport, configuration.deadline)
         raise
     return transport
+
+
+def _extend(limit: asyncio.Timeout, seconds: float) -> None:
+    if not limit.expired():
+        limit.reschedule(asyncio.get_running_loop().time() + seconds)

@@ -9,7 +9,7 @@ for programs that have no event loop.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ from baton.message import Envelope
 
 MAX_MESSAGE_SIZE: Final = 16 * 1024 * 1024
 """Bytes that a body may have: RabbitMQ 4's default ``max_message_size``."""
+ANSWERS: Final = 8
+"""How often a deadline may begin anew while a connection is opened: a handshake has fewer steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +126,14 @@ class Transport(ABC):
     """One session with one broker.
 
     No method has a deadline of its own: the owner sets one around each call, and closes a
-    transport that missed it. Every method that is a coroutine raises a BrokerError for what the
-    broker refuses, BrokerUnavailable when the connection is gone.
+    transport that missed it. :attr:`answered` tells an owner to begin its deadline for :meth:`open`
+    anew: a broker that answers, however slowly, is not given up. Every method that is a coroutine
+    raises a BrokerError for what the broker refuses, BrokerUnavailable when the connection is gone.
     """
+
+    answered: Callable[[], None] = staticmethod(lambda: None)
+    """Called while it is opened, whenever the broker has answered one of the requests that this
+    takes; :data:`ANSWERS` times at most."""
 
     @abstractmethod
     async def open(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -23,6 +24,7 @@ from baton.errors import (
     Unroutable,
 )
 from baton.text import shorten
+from baton.transports.base import ANSWERS
 from baton.transports.pending import Pending
 from baton.transports.pika_errors import broker_said, is_loss, loss, sort_out, unreachable
 from baton.transports.pika_terms import connection_parameters, properties_of
@@ -70,6 +72,8 @@ class _Connection(SelectConnection):  # type: ignore[misc]  # pika has no types
     can be dropped without its loop."""
 
     _was_answered = False
+    heard: Callable[[], None] = staticmethod(lambda: None)
+    """Called whenever something was read."""
 
     def drop(self) -> None:
         """Close its socket at once, in whatever state it is; nobody is told."""
@@ -89,6 +93,7 @@ class _Connection(SelectConnection):  # type: ignore[misc]  # pika has no types
         if is_first and data_in.startswith(ALERT):
             self._terminate_stream(SpeaksTLS())
         else:
+            self.heard()
             super()._on_data_available(data_in)
 
 
@@ -96,7 +101,8 @@ class PikaSession:
     """A connection with one channel, in confirm mode.
 
     ``blocked`` says why the broker takes no publications, None while it does. *patience* is how
-    long opening may take, in seconds. Raises ConfigurationError for a file of the configuration.
+    long each answer may take while it is opened, in seconds. Raises ConfigurationError for a file
+    of the configuration.
     """
 
     def __init__(
@@ -139,6 +145,8 @@ class PikaSession:
         # pika has its own limits for the socket and for the handshake, but none for the
         # resolution of the name and for the channel.
         self._timer: object = loop.call_later(patience, partial(self._abort, "no answer"))
+        self._answers_left = ANSWERS
+        self._connection.heard = self._on_heard
 
     def schedule_pump(self) -> None:
         """Send what waits, as far as it may be sent, in the next turn of the loop."""
@@ -181,6 +189,13 @@ class PikaSession:
             self._connection._terminate_stream(BrokerUnavailable(because))
 
     # Opening
+
+    def _on_heard(self) -> None:
+        """A broker that answers, however slowly, is not given up while it is connected to."""
+        if self._answers_left and not (self.is_open or self._closing):
+            self._answers_left -= 1
+            self._loop.remove_timeout(self._timer)
+            self._timer = self._loop.call_later(self._patience, partial(self._abort, "no answer"))
 
     def _on_connection_open(self, _connection: object) -> None:
         logger.info("%s connected to %s", self._name, self.endpoint)

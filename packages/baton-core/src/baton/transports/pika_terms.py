@@ -9,6 +9,7 @@ from pika import BasicProperties, ConnectionParameters, PlainCredentials, SSLOpt
 from pika.credentials import ExternalCredentials
 
 from baton.message import Envelope
+from baton.transports.base import ANSWERS
 from baton.transports.tls import client_context, server_name
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def connection_parameters(
     configuration: Configuration, endpoint: Endpoint, name: str, patience: float
 ) -> ConnectionParameters:
-    """What pika needs to connect to *endpoint*; *patience* is in seconds.
+    """What pika needs to connect to *endpoint*; *patience* is in seconds, for each answer.
 
     The password and the TLS files are read anew. Raises ConfigurationError if one cannot be.
     """
@@ -36,7 +37,8 @@ def connection_parameters(
         client_properties={"connection_name": name},
         # A host may have several addresses, tried in turn: half of the time for each of them.
         socket_timeout=patience / 2,
-        stack_timeout=patience,
+        # For all of the handshake, whose steps the session gives *patience* each.
+        stack_timeout=ANSWERS * patience,
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -28,7 +28,14 @@ from pamqp.commands import Basic
 from yarl import URL
 
 from baton.errors import BatonError, BrokerUnavailable
-from baton.transports.base import Delivery, Publication, Topology, Transport, TransportListener
+from baton.transports.base import (
+    ANSWERS,
+    Delivery,
+    Publication,
+    Topology,
+    Transport,
+    TransportListener,
+)
 from baton.transports.gathering_writer import GatheringWriter
 from baton.transports.rabbitmq_errors import loss, refusal
 from baton.transports.rabbitmq_terms import envelope_of, properties_of
@@ -62,7 +69,9 @@ class RabbitTransport(Transport):
         self._endpoint = endpoint
         self._listener = listener
         self._name = name
-        self._socket = _Socket(server_name(configuration, endpoint) if configuration.tls else None)
+        name_to_verify = server_name(configuration, endpoint) if configuration.tls else None
+        self._socket = _Socket(name_to_verify, self._on_heard)
+        self._answers_left = ANSWERS
         self._connection: aio_pika.Connection | None = None
         self._control: AbstractChannel | None = None
         self._control_error: BaseException | None = None
@@ -83,6 +92,7 @@ class RabbitTransport(Transport):
             await connection.connect()
         connection.close_callbacks.add(self._on_lost)
         await self.renew()
+        self._answers_left = 0
         self._spawn(self._watch_blocked(connection))
 
     async def declare(self, topology: Topology) -> None:
@@ -222,6 +232,11 @@ class RabbitTransport(Transport):
             raise BrokerUnavailable(f"The channel to {self._endpoint} is closed")
         return self._data
 
+    def _on_heard(self) -> None:
+        if self._answers_left:
+            self._answers_left -= 1
+            self.answered()
+
     def _spawn(self, coroutine: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
@@ -353,9 +368,10 @@ class RabbitTransport(Transport):
 
 class _Socket(TransportFactory):
     """Opens a socket, encrypted if there is a *server_name* to verify, and keeps hold of it so as
-    to cut it."""
+    to cut it. *heard* is called with each frame that is read from it."""
 
-    def __init__(self, server_name: str | None) -> None:
+    def __init__(self, server_name: str | None, heard: Callable[[], None]) -> None:
+        self._heard = heard
         self._factory: TransportFactory = TCPTransportFactory()
         self._options = {}
         if server_name is not None:
@@ -368,7 +384,7 @@ class _Socket(TransportFactory):
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await self._factory.create(url, **kwargs, **self._options)
         self._writer = GatheringWriter(reader, writer)
-        return TolerantReader(reader), self._writer
+        return TolerantReader(reader, self._heard), self._writer
 
     def abort(self) -> None:
         """Close at once, without a word to the broker. Nothing happens if it is closed."""

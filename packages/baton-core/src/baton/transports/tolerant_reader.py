@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+from collections.abc import Callable
 from typing import Final
 
 from pamqp.header import ContentHeader
@@ -22,17 +23,21 @@ _FRAME: Final = struct.Struct(">BHI")
 """Type, channel and size: AMQP 0-9-1, section 2.3.5."""
 
 _HEADER_FRAME: Final = 2
+_HEARTBEAT_FRAME: Final = 8
 _FIXED: Final = 12
 """Bytes of a content header before its property flags: class, weight and body size."""
 
 
 class TolerantReader(asyncio.StreamReader):
     """Reads frames from *reader*. Properties that cannot be decoded are taken for none; the body
-    is delivered as it is."""
+    is delivered as it is. *heard* is called with each frame, save heartbeats."""
 
-    def __init__(self, reader: asyncio.StreamReader) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, heard: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__()
         self._reader = reader
+        self._heard = heard
         self._pending = b""
 
     def at_eof(self) -> bool:
@@ -54,6 +59,8 @@ class TolerantReader(asyncio.StreamReader):
             return head
         kind, channel, size = _FRAME.unpack(head)
         rest = await self._reader.readexactly(size + 1)
+        if kind != _HEARTBEAT_FRAME:
+            self._heard()
         if kind == _HEADER_FRAME and not _is_decodable(rest[:-1]):
             logger.warning("Took the properties of a message for none: they cannot be decoded")
             bare = rest[:_FIXED] + b"\x00\x00"
