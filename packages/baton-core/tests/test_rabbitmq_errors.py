@@ -100,6 +100,10 @@ def caused(by: BaseException) -> Exception:
         (amqp.AMQPConnectionError(111, "Connect call failed"), "connection refused"),
         (caused(ConnectionResetError(104, "reset")), "connection reset by peer"),
         (caused(asyncio.IncompleteReadError(b"", 1)), "the broker closed the connection"),
+        (
+            RuntimeError('<Connection: "amqp://a:******@b" at 0x7f> closed'),
+            "the connection is closed",
+        ),
         (caused(ValueError()), "Server connection unexpectedly closed. Read 0 bytes"),
         (amqp.ConnectionClosed(320, "CONNECTION_FORCED - bye"), "CONNECTION_FORCED - bye"),
         (RuntimeError(), "RuntimeError"),

@@ -6,7 +6,7 @@ import struct
 import pytest
 from pamqp import frame
 from pamqp.body import ContentBody
-from pamqp.commands import Basic
+from pamqp.commands import Basic, Channel
 from pamqp.header import ContentHeader
 from pamqp.heartbeat import Heartbeat
 
@@ -14,6 +14,7 @@ from baton.transports.refusals import SpeaksTLS
 from baton.transports.tolerant_reader import TolerantReader
 
 TIMESTAMP_FLAG = 1 << 6
+OPENED = frame.marshal(Channel.OpenOk(), 1)
 
 
 def content_header(flags: int, properties: bytes, size: int = 2) -> bytes:
@@ -31,9 +32,10 @@ def nested(depth: int) -> bytes:
 async def read(data: bytes) -> list[object]:
     """The frames of *data*, read as aiormq reads them."""
     source = asyncio.StreamReader()
-    source.feed_data(data)
+    source.feed_data(OPENED + data)
     source.feed_eof()
     reader = TolerantReader(source)
+    await reader.readexactly(len(OPENED))
     frames: list[object] = []
     while not reader.at_eof():
         start = await reader.readexactly(1) + await reader.readexactly(6)
@@ -111,6 +113,28 @@ async def test_the_end_within_a_frame_is_told() -> None:
     source.feed_eof()
     with pytest.raises(asyncio.IncompleteReadError):
         await TolerantReader(source).readexactly(1)
+
+
+DELIVER = frame.marshal(Basic.Deliver("tag", 1, False, "ex", "key"), 1)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        DELIVER[:-1] + b"\xcf",
+        b"\x09" + DELIVER[1:],
+        DELIVER[:3] + b"\x80" + DELIVER[4:],
+        DELIVER[:2] + b"\x03" + DELIVER[3:],
+    ],
+    ids=["another end", "another kind", "2 GB", "a channel that was not opened"],
+)
+async def test_what_is_no_frame_ends_the_connection(data: bytes) -> None:
+    source = asyncio.StreamReader()
+    source.feed_data(OPENED + data)
+    reader = TolerantReader(source)
+    assert await reader.readexactly(len(OPENED)) == OPENED
+    with pytest.raises(ConnectionError, match="damaged"):
+        await asyncio.wait_for(reader.readexactly(1), 5)
 
 
 async def test_an_answer_in_tls_is_no_frame() -> None:

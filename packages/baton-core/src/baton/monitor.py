@@ -167,7 +167,9 @@ class _MonitoringLink(Link):
     async def establish(self, transport: Transport) -> None:
         if self._monitor.instance is not None:
             await self._lock(transport)
+            self.progressed()
         await self.assert_topology(transport)
+        self.progressed()
         if not self._consuming:
             self._consuming = True
             await transport.consume(self._queue.name, self._configuration.prefetch)

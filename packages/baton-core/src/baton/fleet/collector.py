@@ -295,6 +295,7 @@ class Collector(TransportListener):
         try:
             async with asyncio.timeout(self._configuration.deadline):
                 await transport.declare(Topology(queues=[queue], bindings=bindings))
+            async with asyncio.timeout(self._configuration.deadline):
                 await transport.consume(queue.name, _PREFETCH)
         except NotFound:
             raise self._nobody(self._exchange_out) from None

@@ -60,10 +60,14 @@ async def _open(
         async with asyncio.timeout(configuration.deadline) as limit:
             transport.answered = partial(_extend, limit, configuration.deadline)
             await transport.open()
+        transport.answered = _nothing
     except BaseException:
         await disconnect(transport, configuration.deadline)
         raise
     return transport
+
+
+def _nothing() -> None: ...
 
 
 def _extend(limit: asyncio.Timeout, seconds: float) -> None:

@@ -126,14 +126,14 @@ class Transport(ABC):
     """One session with one broker.
 
     No method has a deadline of its own: the owner sets one around each call, and closes a
-    transport that missed it. :attr:`answered` tells an owner to begin its deadline for :meth:`open`
-    anew: a broker that answers, however slowly, is not given up. Every method that is a coroutine
-    raises a BrokerError for what the broker refuses, BrokerUnavailable when the connection is gone.
+    transport that missed it. :attr:`answered` tells an owner to begin its deadline anew: a broker
+    that answers, however slowly, is not given up. Every method that is a coroutine raises a
+    BrokerError for what the broker refuses, BrokerUnavailable when the connection is gone.
     """
 
     answered: Callable[[], None] = staticmethod(lambda: None)
-    """Called while it is opened, whenever the broker has answered one of the requests that this
-    takes; :data:`ANSWERS` times at most."""
+    """Called whenever the broker has answered one of several requests that a method makes; while
+    it is opened, :data:`ANSWERS` times at most. Whoever sets it takes it away with its deadline."""
 
     @abstractmethod
     async def open(self) -> None:

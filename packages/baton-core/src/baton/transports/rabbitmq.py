@@ -98,6 +98,7 @@ class RabbitTransport(Transport):
     async def declare(self, topology: Topology) -> None:
         with self._translated():
             control = await self._open_control()
+            self.answered()
             try:
                 await self._declare(await control.get_underlay_channel(), topology)
             except amqp.ChannelInvalidStateError:
@@ -132,6 +133,7 @@ class RabbitTransport(Transport):
         with self._translated():
             data = self._open_data()
             await data.basic_qos(prefetch_count=prefetch)
+            self.answered()
             tag = f"{queue}.{len(self._consumers)}"
             self._consumers[tag] = queue
             await data.basic_consume(

@@ -98,6 +98,8 @@ def _reason(error: BaseException | None) -> str:
     if cause.args and cause.args[0] in errno.errorcode:
         return os.strerror(cause.args[0]).lower()
     words = [part for part in error.args if isinstance(part, str) and part]
+    if words and words[-1].startswith("<"):  # aiormq names an object of its own: "<…> closed"
+        return "the connection is closed"
     if words:
         return " ".join(words[-1].split())
     return type(error).__name__ if cause is error else _reason(cause)

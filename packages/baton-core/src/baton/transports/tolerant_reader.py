@@ -1,8 +1,11 @@
-"""A reader that no message's properties can break.
+"""A reader that no message's properties can break, and that takes no damaged frame for another.
 
 aiormq ends the connection at the first properties that it cannot decode: a timestamp in the year
 55840 is enough, and RabbitMQ passes on whatever it was sent. A queue that outlives its connection
 would deliver that message again and again, and nothing behind it.
+
+What is no frame ends the connection here and at once: aiormq waits for all of a frame of 4 GB, and
+passes over what is for a channel that it does not know, as if nothing were missing.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import Final
 
 from pamqp.header import ContentHeader
 
+from baton.transports.base import MAX_MESSAGE_SIZE
 from baton.transports.refusals import ALERT, SpeaksTLS
 
 logger = logging.getLogger(__name__)
@@ -22,10 +26,25 @@ logger = logging.getLogger(__name__)
 _FRAME: Final = struct.Struct(">BHI")
 """Type, channel and size: AMQP 0-9-1, section 2.3.5."""
 
+_METHOD_FRAME: Final = 1
 _HEADER_FRAME: Final = 2
+_BODY_FRAME: Final = 3
 _HEARTBEAT_FRAME: Final = 8
+_KINDS: Final = {_METHOD_FRAME, _HEADER_FRAME, _BODY_FRAME, _HEARTBEAT_FRAME}
+_OPENED: Final = b"\x00\x14\x00\x0b"
+"""How the method ``channel.open-ok`` begins."""
+_END: Final = b"\xce"
+_LONGEST: Final = 2 * MAX_MESSAGE_SIZE
+"""Bytes of a frame: a whole body goes into one where ``frame_max`` is without limit."""
 _FIXED: Final = 12
 """Bytes of a content header before its property flags: class, weight and body size."""
+
+
+class _Damaged(ConnectionError):
+    """What was read is no frame."""
+
+    def __init__(self) -> None:
+        super().__init__("what came from the broker is no frame of AMQP: it was damaged")
 
 
 class TolerantReader(asyncio.StreamReader):
@@ -39,13 +58,15 @@ class TolerantReader(asyncio.StreamReader):
         self._reader = reader
         self._heard = heard
         self._pending = b""
+        self._channels = {0}
 
     def at_eof(self) -> bool:
         """Whether there is nothing more to read."""
         return not self._pending and self._reader.at_eof()
 
     async def readexactly(self, n: int) -> bytes:
-        """The next *n* bytes; *n* ends where a frame ends, or before. Raises SpeaksTLS."""
+        """The next *n* bytes; *n* ends where a frame ends, or before. Raises SpeaksTLS, and
+        ConnectionError for what is no frame."""
         if not self._pending:
             self._pending = await self._next_frame()
         data, self._pending = self._pending[:n], self._pending[n:]
@@ -58,7 +79,15 @@ class TolerantReader(asyncio.StreamReader):
         if head.startswith(b"AMQP"):  # no frame: the broker speaks another version
             return head
         kind, channel, size = _FRAME.unpack(head)
+        if kind not in _KINDS or size > _LONGEST:
+            raise _Damaged
         rest = await self._reader.readexactly(size + 1)
+        if not rest.endswith(_END):
+            raise _Damaged
+        if channel not in self._channels:
+            if kind != _METHOD_FRAME or not rest.startswith(_OPENED):
+                raise _Damaged
+            self._channels.add(channel)
         if kind != _HEARTBEAT_FRAME:
             self._heard()
         if kind == _HEADER_FRAME and not _is_decodable(rest[:-1]):
