@@ -43,6 +43,16 @@ class Broker:
         user, password = quote(self.user, safe=""), quote(self.password, safe="")
         return f"amqp://{user}:{password}@{self.host}:{self.port}/{quote(vhost, safe='')}"
 
+    @property
+    def hosts(self) -> str:
+        """What Baton's setting ``RABBIT_HOST`` is for it."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether a test has stopped or frozen it, and did not mend it."""
+        return self._paused or self._down
+
     @cached_property
     def management(self) -> Management:
         """The client of its management API."""

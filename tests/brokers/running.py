@@ -58,9 +58,17 @@ def running(container: C) -> Iterator[C]:
 
 
 def remove_orphans(client: docker.DockerClient) -> None:
-    """Remove containers of runs on this host that ended without doing so."""
+    """Remove containers and networks of runs on this host that ended without doing so."""
     for container in client.containers.list(all=True, filters={"label": OWNER}):
-        host, pid, since = container.labels[OWNER].split(" ")
-        if host == socket.gethostname() and since != "None" and born(int(pid)) != since:
+        if _is_orphan(container.labels[OWNER]):
             with suppress(APIError):  # another run may be removing it
                 container.remove(force=True, v=True)
+    for network in client.networks.list(filters={"label": OWNER}):
+        if _is_orphan(network.attrs["Labels"][OWNER]):
+            with suppress(APIError):
+                network.remove()
+
+
+def _is_orphan(owner: str) -> bool:
+    host, pid, since = owner.split(" ")
+    return host == socket.gethostname() and since != "None" and born(int(pid)) != since
