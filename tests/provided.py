@@ -15,7 +15,18 @@ from pathlib import Path
 import pytest
 import trustme
 
-from brokers import Broker, Identity, NoBroker, Vhost, fresh_vhost, preparing, run_broker
+from brokers import (
+    Broker,
+    Cluster,
+    Identity,
+    NoBroker,
+    Unavailable,
+    Vhost,
+    container_cluster,
+    fresh_vhost,
+    preparing,
+    run_broker,
+)
 from brokers.provide import AMQP_URL
 from browser import NoBrowser, chromium
 from databases import NoDatabase, Server, fresh_database, run_postgresql
@@ -24,6 +35,7 @@ from integration.authority import identity
 from order import in_order
 
 BROKER = pytest.StashKey[Broker | NoBroker]()
+CLUSTER = pytest.StashKey[Cluster | NoBroker]()
 POSTGRESQL = pytest.StashKey[Server | NoDatabase]()
 TLS_BROKER = pytest.StashKey[Broker | NoBroker]()
 AUTHORITY = pytest.StashKey[trustme.CA]()
@@ -46,8 +58,18 @@ def register(config: pytest.Config) -> None:
 def _is_ours(item: pytest.Item) -> bool:
     """Whether *item* needs a broker: all of tests/integration, and some of tests/faults."""
     if FAULTS in item.path.parents:
-        return "rabbitmq" in getattr(item, "fixturenames", ())
+        return _needs_broker(item) or _needs_cluster(item)
     return INTEGRATION in item.path.parents
+
+
+def _needs_broker(item: pytest.Item) -> bool:
+    if INTEGRATION in item.path.parents:
+        return True
+    return FAULTS in item.path.parents and "rabbitmq" in getattr(item, "fixturenames", ())
+
+
+def _needs_cluster(item: pytest.Item) -> bool:
+    return "cluster" in getattr(item, "fixturenames", ())
 
 
 def _needs_tls(item: pytest.Item) -> bool:
@@ -55,7 +77,9 @@ def _needs_tls(item: pytest.Item) -> bool:
 
 
 def _needs_container(item: pytest.Item) -> bool:
-    return _needs_tls(item) or (_is_ours(item) and not os.environ.get(AMQP_URL))
+    if _needs_tls(item) or _needs_cluster(item):
+        return True
+    return _needs_broker(item) and not os.environ.get(AMQP_URL)
 
 
 def _needs_postgresql(item: pytest.Item) -> bool:
@@ -117,8 +141,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         for module, needs in PREPARATIONS.items():
             if _is_first(config) and not needs(item) and any(map(needs, item.session.items)):
                 _cleanup(config).enter_context(preparing(module))
-    if _is_ours(item) and BROKER not in config.stash:
+    if _needs_broker(item) and BROKER not in config.stash:
         config.stash[BROKER] = _start(config)
+    if _needs_cluster(item) and CLUSTER not in config.stash:
+        config.stash[CLUSTER] = _start_cluster(config)
     if _needs_tls(item) and TLS_BROKER not in config.stash:
         config.stash[AUTHORITY] = trustme.CA()
         config.stash[TLS_BROKER] = _start(config, identity(config.stash[AUTHORITY]))
@@ -140,6 +166,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def rabbitmq(pytestconfig: pytest.Config) -> Broker:
     """The broker. A test that stops or freezes it need not mend it: ``vhost`` does."""
     return _started(pytestconfig.stash[BROKER])
+
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig: pytest.Config) -> Cluster:
+    """Three brokers as one. A test that stops, freezes or cuts off a node need not mend it: the
+    virtual host that it makes by :func:`brokers.fresh_vhost` does."""
+    cluster = pytestconfig.stash[CLUSTER]
+    if isinstance(cluster, NoBroker):
+        pytest.fail(str(cluster), pytrace=False)
+    return cluster
 
 
 @pytest.fixture(scope="session")
@@ -197,6 +233,13 @@ def _start(config: pytest.Config, tls: Identity | None = None) -> Broker | NoBro
         return _cleanup(config).enter_context(run_broker(tls))
     except NoBroker as error:
         return error
+
+
+def _start_cluster(config: pytest.Config) -> Cluster | NoBroker:
+    try:
+        return _cleanup(config).enter_context(container_cluster())
+    except Unavailable as error:
+        return NoBroker([("a cluster of containers", str(error))])
 
 
 def _start_postgresql(config: pytest.Config) -> Server | NoDatabase:

@@ -39,13 +39,13 @@ class Broker:
     _disk_limit: str | None = field(default=None, init=False, repr=False)
 
     def url(self, vhost: str = "/") -> str:
-        """The AMQP URL of *vhost*."""
+        """The AMQP URL of *vhost*, as Baton takes it: a cluster's has several hosts."""
         user, password = quote(self.user, safe=""), quote(self.password, safe="")
-        return f"amqp://{user}:{password}@{self.host}:{self.port}/{quote(vhost, safe='')}"
+        return f"amqp://{user}:{password}@{self.hosts}/{quote(vhost, safe='')}"
 
     @property
     def hosts(self) -> str:
-        """What Baton's setting ``RABBIT_HOST`` is for it."""
+        """Where its clients reach it, as host and port."""
         return f"{self.host}:{self.port}"
 
     @property

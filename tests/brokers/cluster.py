@@ -82,6 +82,7 @@ class Cluster(Broker):
 
     @property
     def hosts(self) -> str:
+        """All of them, separated by commas."""
         return ",".join(node.hosts for node in self.nodes)
 
     @property

@@ -36,7 +36,7 @@ class Vhost:
 
     def configuration(self, **settings: Any) -> Configuration:
         """A Baton configuration that uses it."""
-        return Configuration(rabbit_url=self.url, **{"rabbit_host": self.broker.hosts, **settings})
+        return Configuration(rabbit_url=self.url, **settings)
 
     def connections(self) -> list[Item]:
         """Its open connections; RabbitMQ lists one some five seconds after it was opened."""

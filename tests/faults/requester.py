@@ -172,7 +172,7 @@ class _Replies(Link):
             f"faults-requester.{secrets.token_hex(8)}",
             durable=True,
             exclusive=False,
-            arguments={"x-queue-type": "classic"},
+            arguments={"x-queue-type": "quorum" if configuration.cluster else "classic"},
         )
         self._exchange = output_exchange(configuration, find_extension(EXTENSION)).name
         self._consuming = False

@@ -8,6 +8,7 @@ import logging
 import pika
 import pytest
 
+from baton.configuration import Configuration
 from baton.link import Phase
 from baton.message import decode_body
 from baton.transports import (
@@ -125,8 +126,10 @@ async def test_a_memory_alarm_blocks_and_nothing_is_lost(rabbitmq: Broker, vhost
 
 
 async def test_the_next_host_of_the_pool_takes_over(vhost: Vhost) -> None:
-    pool = f"127.0.0.1:1,127.0.0.1:{vhost.broker.port}"
-    configuration = vhost.configuration(**QUICK, rabbit_host=pool)
+    hosts = vhost.broker.hosts
+    url = vhost.url.replace(hosts, f"127.0.0.1:1,{hosts}")
+    configuration = Configuration(rabbit_url=url, **QUICK)
+    assert len(configuration.endpoints) == 2
     async with running(configuration):
         assert await answers_within(configuration, 10) < 10
 
