@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -346,3 +347,58 @@ async def test_what_was_taken_is_acknowledged_also_when_nothing_more_comes(
         monkeypatch.setattr(collector._transport, "acknowledge", acknowledged.extend)
         await collector.send({"type": "greet"}, ["production"])
         assert len(await collect(collector, timeout=0.5)) == len(acknowledged) == 2
+
+
+class Withheld(MemoryTransport):
+    """A cluster in which the node of some queues is dead, and the others do not know it yet: what
+    goes there is neither delivered nor confirmed."""
+
+    def publish(self, publications: Sequence[Publication]) -> None:
+        dead = ("dead", "gone", "production")
+        for each in publications:
+            if each.routing_key not in dead:
+                super().publish([each])
+            elif each.routing_key == "production":  # it reaches others, too
+                super().publish([replace(each, number=-1)])
+
+
+@pytest.fixture
+def withheld(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        pool, "open_transport", lambda _, __, listener, ___: Withheld(fleet.broker, listener)
+    )
+
+
+@pytest.mark.usefixtures("withheld")
+async def test_what_is_not_confirmed_for_one_target_goes_to_the_others(fleet: Fleet) -> None:
+    await fleet.add("a", "b")
+    async with fleet.collector(deadline=1.0) as collector:
+        began = time.monotonic()
+        await collector.send({"type": "greet"}, ["dead", "a", "gone", "nowhere", "b"])
+        assert time.monotonic() - began < 2.5
+        assert collector.unconfirmed == ("dead", "gone")
+        assert collector.unroutable == ("nowhere",)
+        replies = await collect(collector, timeout=0.1)
+    assert {reply.fqdn for reply in replies} == {"a", "b"}
+    assert collector.silent == ("dead", "gone")
+
+
+@pytest.mark.usefixtures("withheld")
+async def test_answers_show_that_a_command_has_arrived_though_it_is_not_confirmed(
+    fleet: Fleet,
+) -> None:
+    await fleet.add("a", "b")
+    async with fleet.collector(deadline=0.3) as collector:
+        await collector.send({"type": "greet"}, ["production"])
+        assert collector.unconfirmed == ("production",)
+        replies = await collect(collector, timeout=0.1)
+    assert {reply.fqdn for reply in replies} == {"a", "b"}
+
+
+@pytest.mark.usefixtures("withheld")
+async def test_nothing_confirmed_and_no_answer_is_unknown(fleet: Fleet) -> None:
+    await fleet.add("a")
+    async with fleet.collector(deadline=0.2) as collector:
+        with pytest.raises(PublishTimeout, match="may still arrive"):
+            await collector.send({"type": "greet"}, ["dead", "gone"])
+        assert collector.unconfirmed == ("dead", "gone")

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -56,6 +57,11 @@ _OVERTIME: Final = 100_000
 are not taken, from servers that never stop."""
 _IDLE: Final = 5.0
 """Seconds after which the rest is: a broker wants its acknowledgements within half an hour."""
+_PATIENCE: Final = 0.5
+"""The share of the deadline that a target waits for the confirm of the one before it. A return
+comes before a confirm, and does not say which of several under way it is about."""
+_LESS_PATIENCE: Final = 0.02
+"""The same, when one has waited in vain."""
 _REMEMBERED: Final = 50_000
 """Outputs by which one that is sent again is known; that happens soon, or not at all."""
 
@@ -81,7 +87,7 @@ class Collector(TransportListener):
         self.sent_at: float | None = None
         """By time.monotonic(), as all times here: when the first target was published to."""
         self.confirmed_at = 0.0
-        """When the last target was confirmed."""
+        """When the last target was confirmed, or published to where one is not confirmed."""
         self._configuration = configuration
         self._extension = extension
         self._requester = Requester.of(configuration, extension)
@@ -90,6 +96,8 @@ class Collector(TransportListener):
         self._transport: Transport | None = None
         self._listening = False
         self._sending = False
+        self._is_answered = False
+        self._is_blocked = False
         self._published = 0
         self._times: dict[str, float] = {}
         self._inbox: deque[Delivery] = deque()
@@ -135,9 +143,13 @@ class Collector(TransportListener):
         to more targets under the same ``message_id``: a server that two of them reach does it once.
 
         Returns when the broker has confirmed it; :attr:`unroutable` then names the keys that
-        nobody listens on. Raises Unroutable if that is all of *keys*, PublishTimeout if the broker
-        neither confirms nor delivers anything for as long as the deadline, InvalidMessage for a
-        wrong message or key, another BrokerError for what the broker refuses.
+        nobody listens on. In a cluster whose other nodes have not noticed yet that one is dead, it
+        does not confirm what goes to that node, too: the command goes to everybody nevertheless,
+        and after the deadline without a word :attr:`unconfirmed` names those keys.
+
+        Raises Unroutable if nobody listens on any of *keys*, PublishTimeout if the broker confirms
+        none of them and nobody answers, InvalidMessage for a wrong message or key, another
+        BrokerError for what the broker refuses.
         """
         publications = self._numbered(self.command(message, keys, **options))
         targets = [publication.routing_key for publication in publications]
@@ -149,17 +161,27 @@ class Collector(TransportListener):
             self.tally.ask(targets)
             # One after the other, as a transport sends them anyway (docs/adr/0013): so the time of
             # an answer is that since its own command was sent.
-            for publication in publications:
-                await self._publish(publication)
+            patience = self._configuration.deadline * _PATIENCE
+            for publication in publications[:-1]:
+                if not await self._publish(publication, patience):
+                    patience = self._configuration.deadline * _LESS_PATIENCE
+            await self._publish(publications[-1], 0.0)
+            self.confirmed_at = time.monotonic()
+            if await self._settle(publications):
+                self.confirmed_at = time.monotonic()
         finally:
             self._sending = False
-        self.confirmed_at = time.monotonic()
         nobody = self._returned
         self._returned = []
         self.unroutable += tuple(nobody)
         self.tally.give_up(nobody)
         if len(nobody) == len(targets):
             raise Unroutable(nobody, self._requester.exchange)
+
+    @property
+    def unconfirmed(self) -> tuple[str, ...]:
+        """The targets for which the broker has not confirmed the command: it may still arrive."""
+        return tuple(self._unsettled.values())
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -252,6 +274,9 @@ class Collector(TransportListener):
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
         """Part of the transport's listener: replies came."""
         self._inbox.extend(deliveries)
+        if not self._is_answered:
+            ids = (delivery.envelope.correlation_id for delivery in deliveries)
+            self._is_answered = self.message_id in ids
         self._arrived.set()
         self._progress.set()
 
@@ -259,6 +284,15 @@ class Collector(TransportListener):
         """Part of the transport's listener: the command is with the broker."""
         for number in numbers:
             self._unsettled.pop(number, None)
+        self._progress.set()
+
+    def blocked(self, reason: str) -> None:
+        """Part of the transport's listener: the broker takes nothing for now."""
+        self._is_blocked = True
+
+    def unblocked(self) -> None:
+        """Part of the transport's listener: it does again."""
+        self._is_blocked = False
         self._progress.set()
 
     def refused(self, numbers: Sequence[int]) -> None:
@@ -303,27 +337,63 @@ class Collector(TransportListener):
             raise BrokerUnavailable("The broker does not answer") from None
         self._listening = True
 
-    async def _publish(self, publication: Publication) -> None:
-        """Publish, and wait until it is confirmed: as long as something moves. A broker under
-        load brings answers of the first servers before it has confirmed for the last ones."""
+    async def _publish(self, publication: Publication, patience: float) -> bool:
+        """Publish; whether it is confirmed within *patience* seconds. One that is not keeps no
+        other from being sent, but a broker that takes nothing at all, and says so, does."""
         now = time.monotonic()
         if self.sent_at is None:
             self.sent_at = now
         self._unsettled[publication.number] = publication.routing_key
         self._times.setdefault(publication.routing_key, now)
         self._require_transport().publish([publication])
-        deadline = self._configuration.deadline
-        last = now + max(deadline, publication.envelope.expires or 0.0)
-        while self._unsettled and self._failure is None:
-            self._progress.clear()
-            try:
-                async with asyncio.timeout(min(deadline, last - time.monotonic())):
-                    await self._progress.wait()
-            except TimeoutError:
-                raise PublishTimeout(
-                    "The broker did not confirm the command: it may still arrive, "
-                    f"until it expires in {publication.envelope.expires:g} s"
-                ) from None
+        last = now + self._longest(publication)
+        while publication.number in self._unsettled and self._failure is None:
+            left = min(self._configuration.deadline, last - time.monotonic())
+            if not self._is_blocked:
+                left = min(left, now + patience - time.monotonic())
+            if not await self._progresses(left):
+                if self._is_blocked:
+                    raise self._timeout(publication)
+                break
+        self._raise_failure()
+        return publication.number not in self._unsettled
+
+    async def _settle(self, publications: Sequence[Publication]) -> bool:
+        """Wait until all of them are confirmed, as long as something moves; whether they are. A
+        broker under load brings answers of the first servers before it has confirmed for the last
+        ones."""
+        numbers = {publication.number for publication in publications}
+        last = time.monotonic() + self._longest(publications[-1])
+        while numbers & self._unsettled.keys() and self._failure is None:
+            if self.tally.targets_finished:
+                break
+            left = min(self._configuration.deadline, last - time.monotonic())
+            if not await self._progresses(left):
+                break
+        self._raise_failure()
+        if numbers <= self._unsettled.keys() and not self._is_answered:
+            raise self._timeout(publications[-1])
+        return not numbers & self._unsettled.keys()
+
+    async def _progresses(self, timeout: float) -> bool:
+        """Whether the broker confirms or delivers something within *timeout* seconds."""
+        self._progress.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._progress.wait()
+        return self._progress.is_set()
+
+    def _longest(self, publication: Publication) -> float:
+        """Seconds that its confirm is waited for at most, whatever else moves."""
+        return max(self._configuration.deadline, publication.envelope.expires or 0.0)
+
+    def _timeout(self, publication: Publication) -> PublishTimeout:
+        return PublishTimeout(
+            "The broker did not confirm the command: it may still arrive, "
+            f"until it expires in {publication.envelope.expires:g} s"
+        )
+
+    def _raise_failure(self) -> None:
         if isinstance(self._failure, NotFound):
             raise self._nobody(self._requester.exchange)
         if self._failure is not None:
