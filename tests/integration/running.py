@@ -138,6 +138,11 @@ class Process:
             if text in line:
                 return line
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
     def used(self) -> float:
         """The seconds of a processor that it has taken (on Linux), however busy the machine is."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()

@@ -290,6 +290,26 @@ async def test_a_long_error_text_is_cut(bench: MakeBench) -> None:
     assert len(b.bodies[0]["error_message"]) == 1000
 
 
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+async def test_an_exception_that_cannot_be_shown_is_an_error_output(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(consumer: Scripted, message: Message) -> None:
+        raise Unspeakable
+
+    b = bench(Scripted(script))
+    await b.process(b.delivery({"type": "x"}))
+    assert b.bodies[0]["error_class"] == "Unspeakable"
+    assert b.bodies[0]["error_message"] == "(its text cannot be shown: RuntimeError)"
+    assert "could not be published" not in caplog.text
+
+
 async def test_attributes_that_raise_do_not_wound_the_service(
     bench: MakeBench, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -545,6 +565,11 @@ async def test_on_the_loop_an_overfull_outbox_is_the_handlers_error(
     await b.process(b.delivery({"type": "x"}, envelope=requested()))
     assert type(caught[0]).__name__ == "OutboxFull"
     assert [body["message"] for body in b.bodies[:4]] == ["0", "1", "2", "3"]
+    # Whoever asked is told, though there is no room.
+    assert [body["type"] for body in b.bodies[4:]] == ["error"]
+    assert b.bodies[4]["error_class"] == "OutboxFull"
+    assert b.bodies[4]["fqdn"] == SERVER.fqdn
+    assert b.published[4].envelope.headers["baton-end"]["outputs"] == 5
 
 
 class TestPlainHandlers:
@@ -708,6 +733,56 @@ async def test_a_thread_goes_on_whatever_an_extension_overrides(
     await desk.until(lambda: len(desk.acknowledged) == 2)
     assert done == ["even"]
     assert "SystemExit: odd" in caplog.text
+
+
+async def test_so_does_the_loop(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    consumer = Scripted(answer)
+    desk = bench(consumer)
+    handle = consumer.handle_message
+
+    async def odd(delivery: Delivery, timeout: float) -> Any:
+        if b"odd" in delivery.body:
+            raise SystemExit("odd")
+        return await handle(delivery, timeout)
+
+    monkeypatch.setattr(consumer, "handle_message", odd)
+    await desk.process(*(desk.delivery({"type": "x", "n": n}) for n in ("odd", "even")))
+    assert [body["type"] for body in desk.bodies] == ["error", "answer"]
+    assert desk.bodies[0]["error_class"] == "SystemExit"
+    assert "SystemExit: odd" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [Scripted, Blocking])
+async def test_who_cancels_every_task_does_not_deafen_it(
+    bench: MakeBench, kind: type[Scripted | Blocking]
+) -> None:
+    consumer = Scripted(answer) if kind is Scripted else Blocking(lambda c, _: c.notify_info("a"))
+    desk = bench(consumer)
+    await asyncio.sleep(0)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await desk.process(desk.delivery({"type": "x"}))
+    assert len(desk.bodies) == 1
+
+
+async def test_a_fault_of_our_own_costs_one_command(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = bench(Scripted(answer))
+    audit, troubles = desk.manager._audit, [MemoryError("no memory")]
+
+    def failing(*arguments: Any) -> None:
+        if troubles:
+            raise troubles.pop()
+        audit(*arguments)
+
+    monkeypatch.setattr(desk.manager, "_audit", failing)
+    await desk.process(desk.delivery({"type": "x"}), desk.delivery({"type": "y"}))
+    assert len(desk.acknowledged) == 2
+    assert len(desk.bodies) == 2
+    assert "MemoryError('no memory')" in caplog.text
 
 
 WEB = Server("camac.example.org", "production", ("shop",), {"cpus": 8})

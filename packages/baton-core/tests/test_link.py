@@ -315,6 +315,18 @@ async def test_a_cancellation_that_is_not_ours_does_not_end_it(
         transport.__class__ = Scripted
 
 
+async def test_who_cancels_every_task_does_not_end_it(stage: Stage, link: MakeLink) -> None:
+    probe = link()
+    await probe.until_phase(Phase.READY)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await probe.until_phase(Phase.DISCONNECTED)
+    assert probe.state.reason == "its task was cancelled"
+    await probe.until_phase(Phase.READY)
+    assert len(stage.opened) == 2
+    assert stage.opened[0].calls[-1] == "close"
+
+
 async def test_is_not_ready_while_a_lost_connection_is_being_closed(
     stage: Stage, link: MakeLink
 ) -> None:

@@ -86,3 +86,42 @@ async def test_a_report_that_fails_does_not_take_the_others_with_it(
     await asyncio.to_thread(post)
     await asyncio.wait_for(done.wait(), 5)
     assert "A report from a thread failed" in caplog.text
+
+
+def test_a_worker_goes_on_after_a_job_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    ran: list[int] = []
+    done = threading.Event()
+
+    def run(job: int) -> None:
+        ran.append(job)
+        if job == 1:
+            raise SystemExit(1)
+        done.set()
+
+    worker = Worker[int]("test worker", run)
+    worker.submit([1, 2])
+    assert done.wait(5)
+    worker.stop()
+    assert ran == [1, 2]
+    assert "A job of a thread failed" in caplog.text
+
+
+async def test_a_wake_up_that_fails_is_made_up_for_by_the_next_report(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailbox = Mailbox()
+    called: list[int] = []
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "call_soon_threadsafe", _without_memory)
+        with pytest.raises(MemoryError):
+            mailbox.post(lambda: called.append(1))
+    mailbox.post(lambda: called.append(2))
+    mailbox.post(done.set)
+    await asyncio.wait_for(done.wait(), 5)
+    assert called == [1, 2]
+
+
+def _without_memory(*_: object) -> None:
+    raise MemoryError

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from baton.errors import HandlerTimeout
 from baton.message import Message
 from baton.observer import Observable
-from baton.text import shorten
+from baton.text import shorten, words_of
 
 if TYPE_CHECKING:
     from baton.server import Server
@@ -28,10 +28,12 @@ ERROR_LIMIT: Final = 1000
 @dataclass(slots=True)
 class Outcome:
     """What came of a command; ``error`` is the exception that ended it, None if it was done.
-    ``type`` is the command's, empty if it could not be read."""
+    ``type`` is the command's, empty if it could not be read. ``untold`` is why the error could not
+    be notified, None if it was."""
 
     error: BaseException | None = None
     type: str = ""
+    untold: BaseException | None = None
 
     @property
     def name(self) -> str:
@@ -127,14 +129,26 @@ class Consumer(Observable):
         except BaseException as error:  # noqa: BLE001  (SystemExit too)
             outcome.error = error
         if outcome.error is not None:
-            self.notify_failure(outcome.error)
+            outcome.untold = self.notify_failure(outcome.error)
 
-    def notify_failure(self, error: BaseException) -> None:
-        """Notify that a command ended with *error*; never raises."""
+    def notify_failure(self, error: BaseException) -> BaseException | None:
+        """Notify that a command ended with *error*; never raises, but returns what kept it from
+        being notified."""
         try:
-            self.notify_error(type(error), shorten(str(error), ERROR_LIMIT))
-        except BaseException:
-            logger.exception("The error of a command could not be published: %r", error)
+            self.notify_error(type(error), error_text(error))
+        except BaseException as trouble:
+            logger.exception(
+                "The error of a command could not be published: %s: %s",
+                type(error).__name__,
+                error_text(error),
+            )
+            return trouble
+        return None
+
+
+def error_text(error: BaseException) -> str:
+    """What an error output says of *error*."""
+    return shorten(words_of(error), ERROR_LIMIT)
 
 
 def decode(delivery: Delivery) -> Message:

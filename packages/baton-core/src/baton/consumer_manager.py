@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from baton import audit
-from baton.consumer import Consumer, Outcome
-from baton.errors import InvalidMessage, MessageTooLarge, Stopping, TooManyHeld
+from baton.consumer import Consumer, Outcome, error_text
+from baton.errors import InvalidMessage, MessageTooLarge, OutboxFull, Stopping, TooManyHeld
+from baton.kept import Kept
 from baton.message import (
     BCC_HEADER,
     CONTENT_TYPE,
@@ -123,24 +124,23 @@ class ConsumerManager:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._runners: list[asyncio.Task[None]] = []
+        self._runners: list[Kept] = []
         self._worker: Worker[Command] | None = None
         self._mailbox: Mailbox | None = None
         consumer.add_observer(self)
 
     def start(self) -> None:
         """Begin to dispatch. Called once, on the event loop, before the first delivery."""
-        loop = asyncio.get_running_loop()
         self._mailbox = mailbox = Mailbox()
+        name = f"baton {self.consumer.consumer_name}"
         if self.consumer.blocking:
-            name = f"baton {self.consumer.consumer_name}"
             worker = Worker[Command](name, lambda command: self._run_in_worker(command, mailbox))
             self._worker = worker
-            self._runners = [loop.create_task(self._feed(worker))]
+            self._runners = [Kept(lambda: self._feed(worker), name)]
         else:
-            self._runners = [
-                loop.create_task(self._run()) for _ in range(self.consumer.concurrency)
-            ]
+            self._runners = [Kept(self._run, name) for _ in range(self.consumer.concurrency)]
+        for runner in self._runners:
+            runner.start()
 
     def stop_holding(self) -> None:
         """From now on nothing waits for a splay: what does so is answered with an error."""
@@ -219,10 +219,7 @@ class ConsumerManager:
             while (self._due or self._buffer) and self._outbox.open:
                 command = self._next()
                 if command is not None:
-                    _current.set(command)
-                    outcome = await self._handle(command)
-                    self._end(command, outcome.name, outcome.type)
-                    _current.set(None)
+                    await self._do(command)
                 if clock() - turn > _TURN:
                     await asyncio.sleep(0)
                     turn = clock()
@@ -231,17 +228,28 @@ class ConsumerManager:
             await self._wake.wait()
             turn = clock()
 
+    async def _do(self, command: Command) -> None:
+        _current.set(command)
+        try:
+            self._end_with(command, await self._handle(command))
+        except BaseException:
+            if not self._stopped:
+                self._give_up(command)
+            raise
+        _current.set(None)
+
     async def _handle(self, command: Command) -> Outcome:
         try:
             return await self.consumer.handle_message(command.delivery, self._timeout)
         except asyncio.CancelledError as error:
             if not self._stopped:
-                # The handler cancelled the task that it runs in: another one goes on.
+                # The handler cancelled the task that it runs in, or somebody did: another goes on.
                 self.consumer.notify_failure(error)
                 self._end(command, Outcome(error).name)
-                self._runners = [runner for runner in self._runners if not runner.done()]
-                self._runners.append(asyncio.get_running_loop().create_task(self._run()))
             raise
+        except BaseException as error:  # from what an extension overrides
+            logger.exception("%s", self.consumer.consumer_name)
+            return Outcome(error, untold=self.consumer.notify_failure(error))
 
     async def _feed(self, worker: Worker[Command]) -> None:
         while True:
@@ -287,7 +295,7 @@ class ConsumerManager:
         if outcome is None:
             self._expire(command)
         else:
-            self._end(command, outcome.name, outcome.type)
+            self._end_with(command, outcome)
 
     def _next(self) -> Command | None:
         """The command to run next; None if what came next is not to be run now, or not at all."""
@@ -360,6 +368,16 @@ class ConsumerManager:
     def _expire(self, command: Command) -> None:
         logger.warning("Dropped a command that had expired: %s", command.delivery.envelope)
         self._end(command, "expired")
+
+    def _end_with(self, command: Command, outcome: Outcome) -> None:
+        """The handler has returned, or raised."""
+        if outcome.error is not None and isinstance(outcome.untold, OutboxFull):
+            # It has filled the outbox: whoever asked is to know, and this one is small.
+            name, text = type(outcome.error).__name__, error_text(outcome.error)
+            body = self._body({"type": "error", "error_class": name, "error_message": text})
+            self._outbox.reserve_beyond(len(body))
+            self._publish(command, body)
+        self._end(command, outcome.name, outcome.type)
 
     def _end(self, command: Command, outcome: str, type: str = "") -> None:
         """Tell the requester that the command is finished: on its last output, if that is still
@@ -453,6 +471,15 @@ class ConsumerManager:
             if not command.acknowledged:
                 self._acknowledge(command.delivery)
             self._settle()
+
+    def _give_up(self, command: Command) -> None:
+        """Something of ours failed (no memory is left, say): it must not be in the way."""
+        command.finished = True
+        if command in self._running:
+            self._running.discard(command)
+            if not command.acknowledged:
+                self._acknowledge(command.delivery)
+        self._settle()
 
     def _settle(self) -> None:
         if not self._running and not self._buffer:

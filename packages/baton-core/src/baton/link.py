@@ -26,6 +26,7 @@ from baton.errors import (
     ConfigurationError,
     TopologyError,
 )
+from baton.kept import Kept
 from baton.transports import Transport, TransportListener, open_transport
 from baton.transports.hosts import Hosts
 
@@ -110,9 +111,7 @@ class Link(TransportListener):
         self._reported: dict[str, float] = {}
         self._deadline: asyncio.Timeout | None = None
         self._reached = False
-        self._established = False
-        self._silent = False
-        self._task: asyncio.Task[None] | None = None
+        self._kept = Kept(self._keep, name, self._ended)
 
     @property
     def pulses_per_period(self) -> float:
@@ -153,15 +152,11 @@ class Link(TransportListener):
 
     def start(self) -> None:
         """Begin to connect, in the background."""
-        self._task = asyncio.get_running_loop().create_task(self._keep(), name=self.name)
+        self._kept.start()
 
     async def stop(self) -> None:
         """Close the connection, at most a deadline later."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await self._kept.stop()
 
     def cancelled(self, queue: str) -> None:
         """A queue was deleted: establish it again."""
@@ -193,6 +188,9 @@ class Link(TransportListener):
         """The connection has gone: open another one."""
         self._lost = error
         self._event.set()
+
+    def _ended(self, reason: str) -> None:
+        self._become(Phase.DISCONNECTED, reason)
 
     async def _keep(self) -> None:
         cap = self._configuration.reconnect_max

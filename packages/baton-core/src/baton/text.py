@@ -31,3 +31,15 @@ def excerpt(text: str, limit: int = ECHO_LIMIT) -> str:
     'web01�[2J…'
     """
     return printable(shorten(text, limit))
+
+
+def words_of(error: BaseException) -> str:
+    """The text of *error*; another one if it is an exception whose own text cannot be had.
+
+    >>> words_of(ValueError("wrong"))
+    'wrong'
+    """
+    try:
+        return str(error)
+    except BaseException as trouble:  # noqa: BLE001  (somebody's class)
+        return f"(its text cannot be shown: {type(trouble).__name__})"

@@ -26,6 +26,7 @@ class Mailbox:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._reports: list[Callable[[], None]] = []
+        self._called = False
         self._lock = threading.Lock()
 
     @property
@@ -37,14 +38,14 @@ class Mailbox:
         """Have *report* called on the event loop. From any thread; lost once the loop is closed."""
         with self._lock:
             self._reports.append(report)
-            first = len(self._reports) == 1
-        if first:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._deliver)
+            if not self._called:
+                with contextlib.suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._deliver)
+                self._called = True  # not if that failed: the next report has all delivered
 
     def _deliver(self) -> None:
         with self._lock:
-            reports, self._reports = self._reports, []
+            reports, self._reports, self._called = self._reports, [], False
         for report in reports:
             try:
                 report()
@@ -79,4 +80,7 @@ class Worker(Generic[Job]):
             for job in jobs:
                 if self._stopped:
                     return
-                self._run(job)
+                try:
+                    self._run(job)
+                except BaseException:  # the thread goes on: nobody would miss it
+                    logger.exception("A job of a thread failed")

@@ -1,0 +1,250 @@
+"""An extension whose handlers do what handlers should not: the patient of the tests of services.
+
+As a program it is an executable like any other, and runs until a signal::
+
+    python -m faults.afflicted --url amqp://…
+
+Each command says what is to be done by its ``type``, see :data:`DEEDS`. One consumer, ``async``, is
+an ``async def``; the other, ``plain``, is a plain ``def``. Both listen on ``<name>.<fqdn>``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import IO, Any, Final
+
+from baton import Consumer, Message, Service
+from baton.cli.executable import service_executable
+from baton.errors import UnknownMessageType
+from baton.extension import Extension
+
+extension = Extension(
+    "baton-afflicted", service="faults.afflicted:AfflictedService", summary="Misbehaves"
+)
+
+_leaked: list[bytes | IO[bytes] | asyncio.Task[None]] = []
+_true_time = time.time
+
+
+class Unspeakable(Exception):
+    """An exception that cannot be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+RAISED: Final[dict[str, Callable[[], BaseException]]] = {
+    "exception": lambda: ValueError("wrong"),
+    "base": lambda: BaseException("the root of all"),
+    "exit": lambda: SystemExit(3),
+    "interrupt": KeyboardInterrupt,
+    "generator": GeneratorExit,
+    "stop": StopIteration,
+    "stop-async": StopAsyncIteration,
+    "memory": MemoryError,
+    "group": lambda: ExceptionGroup("several", [ValueError("one"), TypeError("two")]),
+    "base-group": lambda: BaseExceptionGroup("several", [KeyboardInterrupt()]),
+    "cancelled": asyncio.CancelledError,
+    "timeout": TimeoutError,
+    "unspeakable": Unspeakable,
+    "surrogate": lambda: ValueError("half \ud800 of it"),
+    "huge": lambda: ValueError("x" * 10_000_000),
+}
+"""What is raised, by the ``what`` of the command."""
+
+
+def _raise(consumer: Consumer, message: Message) -> None:
+    raise RAISED[message["what"]]()
+
+
+def _exit(consumer: Consumer, message: Message) -> None:
+    sys.exit(3)
+
+
+def _die(consumer: Consumer, message: Message) -> None:
+    os._exit(3)
+
+
+def _recurse(consumer: Consumer, message: Message) -> None:
+    _recurse(consumer, message)
+
+
+def _sleep(consumer: Consumer, message: Message) -> None:
+    """Hold up whatever runs it: the event loop, if that is where it runs."""
+    consumer.notify_info("begun")
+    time.sleep(message["seconds"])
+
+
+def _flood(consumer: Consumer, message: Message) -> None:
+    for number in range(message["outputs"]):
+        consumer.notify({"type": "info", "number": number})
+
+
+def _unserialisable(consumer: Consumer, message: Message) -> None:
+    consumer.notify({"type": "info", "value": object()})
+
+
+def _circle(consumer: Consumer, message: Message) -> None:
+    circle: dict[str, Any] = {"type": "info"}
+    circle["self"] = circle
+    consumer.notify(circle)
+
+
+def _shift(consumer: Consumer, message: Message) -> None:
+    """Set what this process takes for the time of day forward, or back."""
+    seconds = message["seconds"]
+    time.time = lambda: _true_time() + seconds
+
+
+def _leak_memory(consumer: Consumer, message: Message) -> None:
+    """Take memory, a MiB at a time, and keep it."""
+    _leaked.extend(bytes(1024 * 1024) for _ in range(message["mib"]))
+
+
+def _leak_files(consumer: Consumer, message: Message) -> None:
+    """Open files, and keep them open; so many, or until there is no descriptor left."""
+    for _ in range(message["files"]):
+        _leaked.append(open(os.devnull, "rb"))  # noqa: SIM115
+
+
+def _release(consumer: Consumer, message: Message) -> None:
+    for each in _leaked:
+        if isinstance(each, asyncio.Task):
+            each.cancel()
+        elif not isinstance(each, bytes):
+            each.close()
+    _leaked.clear()
+
+
+def _limit(consumer: Consumer, message: Message) -> None:
+    """Allow this process only *more* descriptors than it has, or MiB than it uses."""
+    more = message["more"]
+    if message["what"] == "files":
+        has = sum(1 for _ in Path("/proc/self/fd").iterdir())
+        resource.setrlimit(resource.RLIMIT_NOFILE, (has + more, resource.RLIM_INFINITY))
+    else:
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        limit = used + more * 1024 * 1024
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
+
+async def _rest(consumer: Consumer, message: Message) -> None:
+    """Wait as one should."""
+    consumer.notify_info("begun")
+    await asyncio.sleep(message["seconds"])
+
+
+async def _cancel(consumer: Consumer, message: Message) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(60)
+
+
+async def _cancel_all(consumer: Consumer, message: Message) -> None:
+    """Cancel every task but those that wait for a signal: of a library that knows no better."""
+    for task in asyncio.all_tasks():
+        if "main" not in repr(task.get_coro()):
+            task.cancel()
+
+
+async def _stop_loop(consumer: Consumer, message: Message) -> None:
+    asyncio.get_running_loop().stop()
+
+
+async def _late(consumer: Consumer, message: Message) -> None:
+    """Leave a task behind that notifies after the end."""
+
+    async def later() -> None:
+        await asyncio.sleep(0.2)
+        consumer.notify_info("late")
+
+    _leaked.append(asyncio.create_task(later()))
+
+
+async def _leak_tasks(consumer: Consumer, message: Message) -> None:
+    _leaked.extend(asyncio.create_task(asyncio.sleep(3600)) for _ in range(message["tasks"]))
+
+
+Deed = Callable[[Consumer, Message], Awaitable[None] | None]
+
+DEEDS: Final[dict[str, Deed]] = {
+    "ok": lambda consumer, message: None,
+    "raise": _raise,
+    "exit": _exit,
+    "die": _die,
+    "recurse": _recurse,
+    "sleep": _sleep,
+    "flood": _flood,
+    "unserialisable": _unserialisable,
+    "circle": _circle,
+    "shift": _shift,
+    "leak-memory": _leak_memory,
+    "leak-files": _leak_files,
+    "release": _release,
+    "limit": _limit,
+    "rest": _rest,
+    "cancel": _cancel,
+    "cancel-all": _cancel_all,
+    "stop-loop": _stop_loop,
+    "late": _late,
+    "leak-tasks": _leak_tasks,
+}
+"""What the types of commands have done."""
+
+
+class _Afflicted(Consumer):
+    @property
+    def routing_keys(self) -> tuple[str, ...]:
+        return (f"{self.consumer_name}.{self.server.fqdn}",)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return {"fqdn": self.server.fqdn, "pid": os.getpid()}
+
+    def _do(self, message: Message) -> Awaitable[None] | None:
+        deed = DEEDS.get(message.type)
+        if deed is None:
+            raise UnknownMessageType(message.type)
+        return deed(self, message)
+
+
+class AsyncAfflicted(_Afflicted):
+    """Does it on the event loop."""
+
+    async def process_message(self, message: Message) -> None:
+        result = self._do(message)
+        if result is not None:
+            await result
+        self.notify_success(message.get("note", "done"))
+
+
+class PlainAfflicted(_Afflicted):
+    """Does it in a thread."""
+
+    def process_message(self, message: Message) -> None:
+        result = self._do(message)
+        assert result is None, "only on the event loop"
+        self.notify_success(message.get("note", "done"))
+
+
+class AfflictedService(Service):
+    """Both."""
+
+    extension = "baton-afflicted"
+
+    def setup_consumers(self) -> None:
+        self.add_consumer(AsyncAfflicted("async", self.server))
+        self.add_consumer(PlainAfflicted("plain", self.server))
+
+
+if __name__ == "__main__":
+    service_executable(extension)()
