@@ -41,6 +41,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "watched",
         "threads",
         "kept",
+        "stall",
     ),
     ("audit", "outbox", "remembered", "link", "exchanges", "consumer_manager", "command"),
     ("channel", "health", "health_server", "runner"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -65,6 +66,7 @@ class Probe(Link):
         self.rounds = 0
         self.connections: list[Transport] = []
         self.parts = 0
+        self.pulse_error: BatonError | None = None
         super().__init__(configuration, "probe", self._note)
 
     def _note(self, state: State) -> None:
@@ -91,6 +93,9 @@ class Probe(Link):
 
     async def assert_topology(self, transport: Transport) -> None:
         assert isinstance(transport, Scripted)
+        if self.pulse_error is not None:
+            error, self.pulse_error = self.pulse_error, None
+            raise error
         transport.calls.append("pulse")
         self.changed.set()
 
@@ -325,6 +330,72 @@ async def test_who_cancels_every_task_does_not_end_it(stage: Stage, link: MakeLi
     await probe.until_phase(Phase.READY)
     assert len(stage.opened) == 2
     assert stage.opened[0].calls[-1] == "close"
+
+
+class TestHeldUp:
+    @pytest.fixture
+    def sleep(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+        """Has the event loop held up for so many seconds."""
+        shift = [0.0]
+        monkeypatch.setattr("baton.stall.clock", lambda: time.monotonic() + shift[0])
+
+        def sleep(seconds: float) -> None:
+            shift[0] += seconds
+
+        return sleep
+
+    async def test_a_pulse_shows_what_is_left(
+        self, stage: Stage, link: MakeLink, sleep: Callable[[float], None]
+    ) -> None:
+        probe = link(rabbit_heartbeat=10)
+        await probe.until_phase(Phase.READY)
+        assert probe.oldest_receipt() is None
+        sleep(20)
+        oldest = probe.oldest_receipt()
+        assert oldest is not None
+        assert time.monotonic() - oldest >= 20
+        assert probe.state.phase is Phase.CONNECTING
+        assert probe.state.reason.startswith("it was held up for 2")
+        await probe.until_phase(Phase.READY)
+        assert "pulse" in stage.opened[0].calls
+        assert probe.oldest_receipt() is None
+        assert len(stage.opened) == 1
+
+    async def test_a_connection_that_has_died_meanwhile_is_replaced(
+        self, stage: Stage, link: MakeLink, sleep: Callable[[float], None]
+    ) -> None:
+        probe = link(rabbit_heartbeat=10)
+        await probe.until_phase(Phase.READY)
+        probe.pulse_error = BrokerUnavailable("it has gone")
+        sleep(20)
+        probe.oldest_receipt()
+        await probe.until(lambda: len(stage.opened) == 2 and probe.state.phase is Phase.READY)
+        assert Phase.READY not in [state.phase for state in probe.states[1:-1]]
+        assert probe.oldest_receipt() is None
+
+    async def test_a_fault_that_the_pulse_finds_is_mended_first(
+        self, stage: Stage, link: MakeLink, sleep: Callable[[float], None]
+    ) -> None:
+        probe = link(rabbit_heartbeat=10)
+        await probe.until_phase(Phase.READY)
+        probe.pulse_error = NotFound("no exchange")
+        sleep(20)
+        probe.oldest_receipt()
+        await probe.until_phase(Phase.READY)
+        assert stage.opened[0].calls == ["open", "declare", "declare"]
+        assert probe.oldest_receipt() is None
+
+    async def test_for_less_than_a_heartbeat_it_stays_ready(
+        self, stage: Stage, link: MakeLink, sleep: Callable[[float], None]
+    ) -> None:
+        probe = link(rabbit_heartbeat=60)
+        await probe.until_phase(Phase.READY)
+        sleep(20)
+        assert probe.oldest_receipt() is not None
+        await probe.until(lambda: "pulse" in stage.opened[0].calls)
+        await asyncio.sleep(0)
+        assert probe.oldest_receipt() is None
+        assert [state.phase for state in probe.states] == [Phase.READY]
 
 
 async def test_is_not_ready_while_a_lost_connection_is_being_closed(

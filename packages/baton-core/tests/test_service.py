@@ -945,6 +945,28 @@ async def test_nothing_is_in_doubt_when_nothing_waits(world: World) -> None:
     await world.is_ready(service)
 
 
+async def test_what_may_have_waited_for_too_long_while_it_was_held_up_has_expired(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shift = 0.0
+    monkeypatch.setattr("baton.stall.clock", lambda: time.monotonic() + shift)
+    monitor = await world.monitor()
+    service = await world.service(pulse=60)
+    shift = world.configuration.expires + 1
+    world.send("old")
+    await reach(lambda: service.channel.state, service.watch, Phase.CONNECTING)
+    await world.is_ready(service)
+    world.send("new")
+    await monitor.until(lambda: monitor.seen)
+    assert monitor.seen == ["new"]
+    assert "Dropped a command that had expired" in caplog.text
+    # For less than its expiry, it is not too late.
+    shift += world.configuration.expires / 2
+    world.send("in time")
+    await monitor.until(lambda: len(monitor.seen) == 2)
+    assert monitor.seen == ["new", "in time"]
+
+
 async def test_a_watcher_of_the_pulse_that_fails_does_not_wound_the_channel(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,7 +12,7 @@ import secrets
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from baton.consumer_manager import REMEMBERED, ConsumerManager, Origin
@@ -209,6 +209,10 @@ class _ConsumingLink(Link):
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
         self.progressed()
+        oldest = self.oldest_receipt()
+        if oldest is not None:
+            # A command that may have waited for too long in the socket has expired.
+            deliveries = [replace(each, received=oldest) for each in deliveries]
         for queue, batch in _by_queue(deliveries):
             manager = self._queues.get(queue)
             if manager is not None:

@@ -27,6 +27,7 @@ from baton.errors import (
     TopologyError,
 )
 from baton.kept import Kept
+from baton.stall import Stall
 from baton.transports import Transport, TransportListener, open_transport
 from baton.transports.hosts import Hosts
 
@@ -112,6 +113,7 @@ class Link(TransportListener):
         self._deadline: asyncio.Timeout | None = None
         self._reached = False
         self._kept = Kept(self._keep, name, self._ended)
+        self._stall = Stall(self._was_held_up)
 
     @property
     def pulses_per_period(self) -> float:
@@ -152,10 +154,12 @@ class Link(TransportListener):
 
     def start(self) -> None:
         """Begin to connect, in the background."""
+        self._stall.start()
         self._kept.start()
 
     async def stop(self) -> None:
         """Close the connection, at most a deadline later."""
+        self._stall.stop()
         await self._kept.stop()
 
     def cancelled(self, queue: str) -> None:
@@ -189,8 +193,30 @@ class Link(TransportListener):
         self._lost = error
         self._event.set()
 
+    def oldest_receipt(self) -> float | None:
+        """Since when, by ``time.monotonic()``, what is received now may have waited in the socket:
+        the event loop was held up, and it is not sure yet that all of that was read. None if it
+        was not."""
+        self._stall.look()
+        return self._stall.since
+
     def _ended(self, reason: str) -> None:
         self._become(Phase.DISCONNECTED, reason)
+
+    def _was_held_up(self, seconds: float) -> None:
+        """The event loop was: see with a pulse what is left of the connection."""
+        logger.debug("%s: the event loop was held up for %.1f s", self.name, seconds)
+        heartbeat = self._configuration.rabbit_heartbeat
+        if self.state.phase is Phase.READY and 0 < heartbeat <= seconds:
+            # The broker may have given it up, and deleted its queue, long ago.
+            self._become(Phase.CONNECTING, f"it was held up for {seconds:.0f} s")
+        self._event.set()
+
+    def _caught_up(self, count: int) -> None:
+        """The broker has answered what was asked when the loop had been held up *count* times."""
+        self._stall.over(count)
+        if self.state.phase is Phase.CONNECTING and not self._stale and self._lost is None:
+            self._works()
 
     async def _keep(self) -> None:
         cap = self._configuration.reconnect_max
@@ -227,6 +253,7 @@ class Link(TransportListener):
         transport.answered = self.progressed
         try:
             await self._within(transport.open(), "connecting")
+            self._stall.over(self._stall.count)  # nothing has waited on this connection
             self.transport = transport
             self._reached = True
             self.connected()
@@ -261,7 +288,8 @@ class Link(TransportListener):
                     self._stale = True
                     self._report(None, error)
                     wait = backoff.next()
-            if await self._is_told(wait):
+            is_due = self._stall.since is not None and not self._stale and not self._blocked
+            if not is_due and await self._is_told(wait):
                 continue
             self.went_round()
             if not self._stale and not self._blocked:
@@ -284,8 +312,9 @@ class Link(TransportListener):
         self._channel_lost = False
 
     async def _establish(self, transport: Transport) -> None:
+        count = self._stall.count
         await self._within(self.establish(transport), "declaring")
-        self._established = True
+        self._stall.over(count)
         self._works()
 
     def _works(self) -> None:
@@ -297,8 +326,10 @@ class Link(TransportListener):
         self._become(Phase.BLOCKED if self._blocked else Phase.READY, self._blocked)
 
     async def _pulse(self, transport: Transport) -> None:
+        count = self._stall.count
         try:
             await self._within(self.assert_topology(transport), "asserting the topology")
+            self._caught_up(count)
         except BrokerUnavailable:
             if not self._blocked:
                 raise
