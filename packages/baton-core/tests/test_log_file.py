@@ -33,6 +33,17 @@ class Full(TextIOWrapper):
         raise OSError(28, "No space left on device")
 
 
+class Disk(TextIOWrapper):
+    """A file on a disk that may be full."""
+
+    is_full = True
+
+    def write(self, text: str) -> int:
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+
 def test_the_log_goes_on_in_a_new_file(path: Path) -> None:
     logger.info("before")
     rotated = path.rename(f"{path}.1")
@@ -85,6 +96,63 @@ def test_what_the_old_file_has_no_room_for(path: Path) -> None:
     assert path.read_text() == (
         "LOG_FILE: the end of what was logged until now is lost: No space left on device\nafter\n"
     )
+
+
+def test_a_disk_that_fails_is_told_of_once_and_hurts_nobody(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file,) = log_files()
+    logger.info("1")
+    assert file.stream is not None
+    file.stream.close()
+    file.stream = disk = Disk(path.open("ab"), encoding="utf-8")
+    logger.info("2")
+    logger.info("3")
+    disk.is_full = False
+    logger.info("4")
+    logger.info("5")
+    assert path.read_text().splitlines() == [
+        "1",
+        "4",
+        f"LOG_FILE: {path} is written again, records are missing",
+        "5",
+    ]
+    full = f"LOG_FILE: {path} cannot be written: No space left on device\n"
+    assert capsys.readouterr() == ("", full)
+
+
+def test_a_full_disk_costs_no_memory_and_no_error_at_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = LogFile(Path("/dev/full"))
+    logging.basicConfig(level="INFO", handlers=[file], format="%(message)s", force=True)
+    for _ in range(1000):
+        logger.info("x" * 1000)
+    logging.getLogger().removeHandler(file)
+    file.close()
+    said = "LOG_FILE: /dev/full cannot be written: No space left on device\n"
+    assert capsys.readouterr() == ("", said)
+
+
+def test_nobody_can_be_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (file,) = log_files()
+    disk = Disk(path.open("ab"), encoding="utf-8")
+    monkeypatch.setattr("sys.stderr", disk)
+    file.complain("it is full")
+    disk.close()
+    file.complain("it is full")
+    monkeypatch.setattr("sys.stderr", None)
+    file.complain("it is full")
+
+
+def test_a_record_that_cannot_be_shown_is_no_fault_of_the_disk(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file,) = log_files()
+    file.handle(logging.LogRecord("x", logging.INFO, "x.py", 1, "%d", ("x",), None))
+    logger.info("after")
+    assert path.read_text() == "after\n"
+    assert "TypeError" in capsys.readouterr().err
 
 
 def test_other_handlers_are_left_alone(path: Path) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,43 +94,22 @@ def audited_to(path: Path | None) -> Iterator[None]:
         logger.removeHandler(file)
         logger.propagate, level = before
         logger.setLevel(level)
-        with suppress(OSError):  # on a full disk; that was said before
-            file.close()
+        file.close()
 
 
 class AuditFile(LogFile):
     """Appends records of the audit to a file. A disk that fails is told of in the log, once."""
 
     setting = "AUDIT_FILE"
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._failure: str | None = None
-        self._was_failing = False
+    lost = "entries are missing"
 
     def format(self, record: logging.LogRecord) -> str:
         """The entry, as one line of JSON."""
         return str(getattr(record, "baton_audit", ""))
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write it; never raises."""
-        self._failure = None
-        super().emit(record)
-        is_failing = self._failure is not None
-        if is_failing and not self._was_failing:
-            _troubles.error(
-                "AUDIT_FILE: %s cannot be written: %s", self.baseFilename, self._failure
-            )
-        elif self._was_failing and not is_failing:
-            _troubles.warning(
-                "AUDIT_FILE: %s is written again, entries are missing", self.baseFilename
-            )
-        self._was_failing = is_failing
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (the library's name)
-        """Remember what went wrong; called by the library within what it caught."""
-        error = sys.exception()
-        self._failure = getattr(error, "strerror", None) or repr(error)
+    def complain(self, text: str) -> None:
+        """Say so in the log."""
+        _troubles.error("%s", text)
 
 
 def _shown(text: str | None) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
@@ -18,13 +20,46 @@ AUDIT_LOGGER: Final = "baton.audit"
 
 
 class LogFile(logging.FileHandler):
-    """Appends records to a file, in UTF-8. Raises OSError if it cannot be opened."""
+    """Appends records to a file, in UTF-8. Raises OSError if it cannot be opened. A disk that fails
+    is told of once, and harms nobody."""
 
     setting = "LOG_FILE"
     """What names the file."""
+    lost = "records are missing"
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, encoding="utf-8")
+        self._failure: str | None = None
+        self._was_failing = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it; never raises."""
+        self._failure = None
+        super().emit(record)
+        was_failing, self._was_failing = self._was_failing, self._failure is not None
+        if self._was_failing and not was_failing:
+            self.complain(f"{self.setting}: {self.baseFilename} cannot be written: {self._failure}")
+        elif was_failing and not self._was_failing:
+            logger.warning("%s: %s is written again, %s", self.setting, self.baseFilename, self.lost)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (the library's name)
+        """Remember what went wrong; called by the library within what it caught."""
+        error = sys.exception()
+        if isinstance(error, OSError):
+            self._failure = error.strerror or repr(error)
+        else:
+            super().handleError(record)
+
+    def complain(self, text: str) -> None:
+        """Say where people may see it that this file cannot be written: on standard error."""
+        with suppress(OSError, ValueError, AttributeError):  # whatever became of that
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+
+    def close(self) -> None:
+        """Close it; what a full disk did not take is lost, and that was said."""
+        with suppress(OSError):
+            super().close()
 
     def fileno(self) -> int:
         """The descriptor of the file."""
