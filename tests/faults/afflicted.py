@@ -62,7 +62,8 @@ RAISED: Final[dict[str, Callable[[], BaseException]]] = {
 
 
 def _raise(consumer: Consumer, message: Message) -> None:
-    raise RAISED[message["what"]]()
+    error = RAISED[message["what"]]()
+    raise error
 
 
 def _exit(consumer: Consumer, message: Message) -> None:
@@ -112,7 +113,8 @@ def _leak_memory(consumer: Consumer, message: Message) -> None:
 def _leak_files(consumer: Consumer, message: Message) -> None:
     """Open files, and keep them open; so many, or until there is no descriptor left."""
     for _ in range(message["files"]):
-        _leaked.append(open(os.devnull, "rb"))  # noqa: SIM115
+        file = Path(os.devnull).open("rb")  # noqa: SIM115
+        _leaked.append(file)
 
 
 def _release(consumer: Consumer, message: Message) -> None:

@@ -8,11 +8,12 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ QUICK = {"PULSE": 0.5, "DEADLINE": 1.0, "RECONNECT_MAX": 0.3, "GRACE": 5.0}
 """Settings with which a test needn't wait for what is slow on purpose."""
 
 TESTS = Path(__file__).parents[1]
+PROGRAM = [sys.executable, "-u", "-m", "faults.afflicted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Patient:
     fqdn: str
     port: int
     process: Process
-    settings: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str]
 
     async def tell(
         self,
@@ -96,6 +98,24 @@ class Patient:
         finally:
             connection.close()
 
+    async def begun(self) -> None:
+        """Wait until a handler has said in the log that it has begun."""
+        await asyncio.to_thread(self.process.wait_for, "'begun'")
+
+    async def becomes_ready(self, within: float = 15.0) -> float:
+        """Wait until it says so to a probe; after how many seconds. Fails after *within*."""
+        began = time.monotonic()
+        async with asyncio.timeout(within):
+            while not await asyncio.to_thread(self._is_ready):  # noqa: ASYNC110  (of a process)
+                await asyncio.sleep(0.05)
+        return time.monotonic() - began
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.health()[0] == 200
+        except OSError:
+            return False
+
     @property
     def pid(self) -> int:
         """The number of its process."""
@@ -108,6 +128,18 @@ class Patient:
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self.process.signal(number)
+
+
+def run(patient: Patient, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the same program once more to its end, with the same settings: ``--status``, say."""
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        env=os.environ | patient.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def free_port() -> int:
@@ -126,12 +158,12 @@ def patient(
     port = free_port()
     merged = QUICK | {"FQDN": fqdn, "HEALTH_PORT": port} | settings
     environment = {f"BATON_{name}": str(value) for name, value in merged.items()}
-    arguments = [sys.executable, "-u", "-m", "faults.afflicted", "--url", vhost.url]
     path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
-    process = Process(arguments, environment | {"PYTHONPATH": path})
+    environment["PYTHONPATH"] = path
+    process = Process([*PROGRAM, "--url", vhost.url], environment)
     try:
         if wait:
             process.wait_for("is ready")
-        yield Patient(vhost, fqdn, port, process, settings)
+        yield Patient(vhost, fqdn, port, process, environment)
     finally:
         process.end()
