@@ -13,9 +13,12 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import socket
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -28,7 +31,7 @@ extension = Extension(
     "baton-afflicted", service="faults.afflicted:AfflictedService", summary="Misbehaves"
 )
 
-_leaked: list[bytes | IO[bytes] | asyncio.Task[None]] = []
+_leaked: list[asyncio.Task[None]] = []
 _true_time = time.time
 
 
@@ -106,36 +109,63 @@ def _shift(consumer: Consumer, message: Message) -> None:
 
 
 def _leak_memory(consumer: Consumer, message: Message) -> None:
-    """Take memory, a MiB at a time, and keep it."""
-    _leaked.extend(bytes(1024 * 1024) for _ in range(message["mib"]))
+    """Take all the memory there is, and keep it for so many *seconds*."""
+    taken: list[bytes] = []
+    timer = threading.Timer(message["seconds"], taken.clear)
+    timer.daemon = True
+    timer.start()
+    while True:
+        taken.append(bytes(256 * 1024))
 
 
 def _leak_files(consumer: Consumer, message: Message) -> None:
-    """Open files, and keep them open; so many, or until there is no descriptor left."""
-    for _ in range(message["files"]):
-        file = Path(os.devnull).open("rb")  # noqa: SIM115
-        _leaked.append(file)
+    """Take every descriptor that there is, or that gets free, for so many *seconds*, and have its
+    connections cut meanwhile."""
+    until = time.monotonic() + message["seconds"]
+    full = threading.Event()
+
+    def take() -> None:
+        taken: list[IO[bytes]] = []
+        while time.monotonic() < until:
+            try:
+                file = Path(os.devnull).open("rb")  # noqa: SIM115
+            except OSError:
+                full.set()
+                time.sleep(0.001)
+            else:
+                taken.append(file)
+        for file in taken:
+            file.close()
+
+    threading.Thread(target=take, daemon=True).start()
+    assert full.wait(5)
+    _cut()
 
 
-def _release(consumer: Consumer, message: Message) -> None:
-    for each in _leaked:
-        if isinstance(each, asyncio.Task):
-            each.cancel()
-        elif not isinstance(each, bytes):
-            each.close()
-    _leaked.clear()
+def _cut() -> None:
+    """Cut this process's connections."""
+    for number in range(3, 100):
+        with suppress(OSError):
+            found = socket.socket(fileno=number)
+            try:
+                found.getpeername()  # none of those that listen
+                if found.family == socket.AF_INET:
+                    found.shutdown(socket.SHUT_RDWR)
+            finally:
+                found.detach()
 
 
 def _limit(consumer: Consumer, message: Message) -> None:
     """Allow this process only *more* descriptors than it has, or MiB than it uses."""
     more = message["more"]
     if message["what"] == "files":
-        has = sum(1 for _ in Path("/proc/self/fd").iterdir())
-        resource.setrlimit(resource.RLIMIT_NOFILE, (has + more, resource.RLIM_INFINITY))
+        highest = max(int(each.name) for each in Path("/proc/self/fd").iterdir())
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + more, hard))
     else:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         limit = used + more * 1024 * 1024
-        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 async def _rest(consumer: Consumer, message: Message) -> None:
@@ -191,7 +221,6 @@ DEEDS: Final[dict[str, Deed]] = {
     "shift": _shift,
     "leak-memory": _leak_memory,
     "leak-files": _leak_files,
-    "release": _release,
     "limit": _limit,
     "rest": _rest,
     "cancel": _cancel,

@@ -12,12 +12,14 @@ from faults.history import Kind
 from faults.scenario import QUICK, Load, MakeScenario
 
 LOAD = Load(servers=2, processes=2, expires=2.0)
+NOTICE = 10.0
+"""Seconds: those that nothing happens to are in this process, which has much else to do."""
 STOPPED = 8.0
 """Seconds: longer than the broker waits for heartbeats, and than any command may wait."""
 
 
 async def test_sigkill_and_started_again(scenario: MakeScenario) -> None:
-    async with scenario("SIGKILL, started again", load=LOAD) as run:
+    async with scenario("SIGKILL, started again", load=LOAD, notice=NOTICE) as run:
         await run.in_flight()
         killed = run.processes["web02.example.org"]
         with run.fault():
@@ -37,7 +39,7 @@ async def test_sigkill_and_started_again(scenario: MakeScenario) -> None:
 async def test_sigstop_for_longer_than_everything(scenario: MakeScenario) -> None:
     """What has waited in its socket is not run when it wakes: nobody asks for it any more."""
     settings = QUICK | {"rabbit_heartbeat": 2, "deadline": 5}
-    async with scenario("SIGSTOP for 8 s", load=LOAD, settings=settings) as run:
+    async with scenario("SIGSTOP for 8 s", load=LOAD, settings=settings, notice=NOTICE) as run:
         await run.in_flight()
         stopped = run.processes["web02.example.org"]
         with run.fault():
@@ -52,7 +54,7 @@ async def test_sigstop_for_longer_than_everything(scenario: MakeScenario) -> Non
 async def test_sigstop_for_a_moment(scenario: MakeScenario) -> None:
     """Not long enough for the broker to notice, but for commands to expire."""
     load = replace(LOAD, expires=1.0)
-    async with scenario("SIGSTOP for 3 s", load=load) as run:
+    async with scenario("SIGSTOP for 3 s", load=load, notice=NOTICE) as run:
         await run.in_flight()
         stopped = run.processes["web02.example.org"]
         with run.fault():
@@ -66,7 +68,7 @@ async def test_sigstop_for_a_moment(scenario: MakeScenario) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
 async def test_an_end_in_good_order(scenario: MakeScenario, number: signal.Signals) -> None:
-    async with scenario(f"{number.name}, started again", load=LOAD) as run:
+    async with scenario(f"{number.name}, started again", load=LOAD, notice=NOTICE) as run:
         await run.in_flight()
         ended = run.processes["web02.example.org"]
         with run.fault():

@@ -207,8 +207,18 @@ async def test_a_burst_of_connections_is_bounded(health: Health, port: int) -> N
     assert before < most <= before + health_server._MOST + 3
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(OSError(24, "Too many open files"), "Too many open files"), (MemoryError(), "no memory")],
+    ids=["descriptors", "memory"],
+)
 async def test_when_none_can_be_accepted(
-    path: Path, health: Health, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    path: Path,
+    health: Health,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    reason: str,
 ) -> None:
     loop, failures = asyncio.get_running_loop(), 3
     accept = loop.sock_accept
@@ -217,7 +227,7 @@ async def test_when_none_can_be_accepted(
         nonlocal failures
         failures -= 1
         if failures >= 0:
-            raise OSError(24, "Too many open files")
+            raise error
         return await accept(listener)
 
     monkeypatch.setattr(loop, "sock_accept", sock_accept)
@@ -228,8 +238,17 @@ async def test_when_none_can_be_accepted(
         assert (await exchange(path, get("/readyz")))[0] == "HTTP/1.1 200 OK"
         await server.close()
     (record,) = caplog.records
-    assert record.getMessage() == "Nobody can be told how it is: Too many open files"
+    assert record.getMessage().startswith(f"Nobody can be told how it is: {reason}")
     assert record.exc_info is None
+
+
+async def test_who_cancels_every_task_is_answered_all_the_same(
+    path: Path, server: HealthServer
+) -> None:
+    await exchange(path, get("/readyz"))
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    assert (await exchange(path, get("/readyz")))[0] == "HTTP/1.1 200 OK"
 
 
 async def test_closing_ends_the_connections(path: Path, server: HealthServer) -> None:

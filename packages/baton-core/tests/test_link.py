@@ -349,16 +349,14 @@ class TestHeldUp:
     ) -> None:
         probe = link(rabbit_heartbeat=10)
         await probe.until_phase(Phase.READY)
-        assert probe.oldest_receipt() is None
+        assert probe.held_up() == 0
         sleep(20)
-        oldest = probe.oldest_receipt()
-        assert oldest is not None
-        assert time.monotonic() - oldest >= 20
+        assert probe.held_up() >= 20
         assert probe.state.phase is Phase.CONNECTING
         assert probe.state.reason.startswith("it was held up for 2")
         await probe.until_phase(Phase.READY)
         assert "pulse" in stage.opened[0].calls
-        assert probe.oldest_receipt() is None
+        assert probe.held_up() == 0
         assert len(stage.opened) == 1
 
     async def test_a_connection_that_has_died_meanwhile_is_replaced(
@@ -368,10 +366,10 @@ class TestHeldUp:
         await probe.until_phase(Phase.READY)
         probe.pulse_error = BrokerUnavailable("it has gone")
         sleep(20)
-        probe.oldest_receipt()
+        probe.held_up()
         await probe.until(lambda: len(stage.opened) == 2 and probe.state.phase is Phase.READY)
         assert Phase.READY not in [state.phase for state in probe.states[1:-1]]
-        assert probe.oldest_receipt() is None
+        assert probe.held_up() == 0
 
     async def test_a_fault_that_the_pulse_finds_is_mended_first(
         self, stage: Stage, link: MakeLink, sleep: Callable[[float], None]
@@ -380,10 +378,10 @@ class TestHeldUp:
         await probe.until_phase(Phase.READY)
         probe.pulse_error = NotFound("no exchange")
         sleep(20)
-        probe.oldest_receipt()
+        probe.held_up()
         await probe.until_phase(Phase.READY)
         assert stage.opened[0].calls == ["open", "declare", "declare"]
-        assert probe.oldest_receipt() is None
+        assert probe.held_up() == 0
 
     async def test_for_less_than_a_heartbeat_it_stays_ready(
         self, stage: Stage, link: MakeLink, sleep: Callable[[float], None]
@@ -391,10 +389,10 @@ class TestHeldUp:
         probe = link(rabbit_heartbeat=60)
         await probe.until_phase(Phase.READY)
         sleep(20)
-        assert probe.oldest_receipt() is not None
+        assert probe.held_up() >= 20
         await probe.until(lambda: "pulse" in stage.opened[0].calls)
         await asyncio.sleep(0)
-        assert probe.oldest_receipt() is None
+        assert probe.held_up() == 0
         assert [state.phase for state in probe.states] == [Phase.READY]
 
 

@@ -209,10 +209,10 @@ class _ConsumingLink(Link):
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
         self.progressed()
-        oldest = self.oldest_receipt()
-        if oldest is not None:
+        held_up = self.held_up()
+        if held_up:
             # A command that may have waited for too long in the socket has expired.
-            deliveries = [replace(each, received=oldest) for each in deliveries]
+            deliveries = [replace(each, received=each.received - held_up) for each in deliveries]
         for queue, batch in _by_queue(deliveries):
             manager = self._queues.get(queue)
             if manager is not None:

@@ -13,12 +13,14 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from baton.errors import ConfigurationError
 from baton.health import Health
+from baton.kept import Kept
 from baton.listening import bound, listening_on
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class HealthServer:
 
     def __init__(self, health: Health, sockets: Sequence[socket.socket]) -> None:
         self._sockets = sockets
-        self._acceptors: list[asyncio.Task[None]] = []
+        self._acceptors: list[Kept] = []
         self._connections: dict[asyncio.Task[None], socket.socket] = {}
         self._checks: dict[str, Callable[[], bool]] = {
             "/healthz": lambda: health.is_alive,
@@ -53,11 +55,15 @@ class HealthServer:
         """Begin to answer."""
         for each in self._sockets:
             each.setblocking(False)
-        self._acceptors = [asyncio.create_task(self._accept(each)) for each in self._sockets]
+        self._acceptors = [Kept(partial(self._accept, each), "health") for each in self._sockets]
+        for acceptor in self._acceptors:
+            acceptor.start()
 
     async def close(self) -> None:
         """Close the sockets and all connections."""
-        tasks = [*self._acceptors, *self._connections]
+        for acceptor in self._acceptors:
+            await acceptor.stop()
+        tasks = [*self._connections]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -71,9 +77,11 @@ class HealthServer:
         while True:
             try:
                 connection, _ = await loop.sock_accept(listener)
-            except OSError as error:  # no descriptor is left, say; whoever asks waits meanwhile
+            except (OSError, MemoryError) as error:
+                # No descriptor is left, say; whoever asks waits meanwhile.
                 if not is_failing:
-                    logger.warning("Nobody can be told how it is: %s", error.strerror)
+                    reason = error.strerror if isinstance(error, OSError) else "no memory is left"
+                    logger.warning("Nobody can be told how it is: %s", reason)
                 is_failing = True
                 await asyncio.sleep(_PAUSE)
                 continue

@@ -193,12 +193,11 @@ class Link(TransportListener):
         self._lost = error
         self._event.set()
 
-    def oldest_receipt(self) -> float | None:
-        """Since when, by ``time.monotonic()``, what is received now may have waited in the socket:
-        the event loop was held up, and it is not sure yet that all of that was read. None if it
-        was not."""
+    def held_up(self) -> float:
+        """For how many seconds what is received now may have waited in the socket: the event loop
+        was held up, and it is not sure yet that all of that was read. 0 if it was not."""
         self._stall.look()
-        return self._stall.since
+        return self._stall.seconds
 
     def _ended(self, reason: str) -> None:
         self._become(Phase.DISCONNECTED, reason)
@@ -288,7 +287,7 @@ class Link(TransportListener):
                     self._stale = True
                     self._report(None, error)
                     wait = backoff.next()
-            is_due = self._stall.since is not None and not self._stale and not self._blocked
+            is_due = self._stall.seconds > 0 and not self._stale and not self._blocked
             if not is_due and await self._is_told(wait):
                 continue
             self.went_round()

@@ -40,7 +40,9 @@ class LogFile(logging.FileHandler):
         if self._was_failing and not was_failing:
             self.complain(f"{self.setting}: {self.baseFilename} cannot be written: {self._failure}")
         elif was_failing and not self._was_failing:
-            logger.warning("%s: %s is written again, %s", self.setting, self.baseFilename, self.lost)
+            logger.warning(
+                "%s: %s is written again, %s", self.setting, self.baseFilename, self.lost
+            )
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (the library's name)
         """Remember what went wrong; called by the library within what it caught."""

@@ -28,12 +28,11 @@ def clock() -> float:
 class Stall:
     """Notices that its event loop was held up, and calls *noticed* with for how many seconds.
 
-    ``since`` is when that began, by ``time.monotonic()``, until it is :meth:`over`; else None.
-    ``count`` is how often it was.
+    ``seconds`` is for how long it was, in all, until that is :meth:`over`; ``count`` is how often.
     """
 
     def __init__(self, noticed: Callable[[float], None]) -> None:
-        self.since: float | None = None
+        self.seconds = 0.0
         self.count = 0
         self._noticed = noticed
         self._last = 0.0
@@ -56,14 +55,13 @@ class Stall:
         held, self._last = now - self._last, now
         if held > LIMIT and self._timer is not None:
             self.count += 1
-            if self.since is None:
-                self.since = time.monotonic() - held
+            self.seconds += held
             self._noticed(held)
 
     def over(self, count: int) -> None:
         """What had waited was read, of the first *count* times."""
         if count == self.count:
-            self.since = None
+            self.seconds = 0.0
 
     def _tick(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
