@@ -1,0 +1,71 @@
+"""The properties of a message, as the bytes of an AMQP content header. aiormq can decode whatever
+our reader passes on, the envelope is what a server and a requester can work with, and can be sent
+again by both client libraries."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import struct
+
+from pamqp import frame
+from pamqp.header import ContentHeader
+from pika.spec import BasicProperties
+
+from baton.errors import InvalidFilter, InvalidMessage
+from baton.fleet.reply import read_reply
+from baton.message import SPLAY_HEADER, WHERE_HEADER, Envelope, Message, is_reply_key
+from baton.splay import LONGEST_SPLAY, draw
+from baton.transports import Delivery, pika_terms, rabbitmq_terms
+from baton.transports.tolerant_reader import TolerantReader
+from baton.where import parse_header
+from fuzz.oracle import check_line, check_message, no_stall
+
+BODY = b'{"type":"pong"}'
+
+
+def check(data: bytes) -> None:
+    """Take *data* for the flags and the properties."""
+    payload = struct.pack(">HHQ", 60, 0, len(BODY)) + data
+    with no_stall():
+        header = asyncio.run(_read(struct.pack(">BHI", 2, 1, len(payload)) + payload + b"\xce"))
+        check_envelope(rabbitmq_terms.envelope_of(header.properties))
+
+
+async def _read(data: bytes) -> ContentHeader:
+    """The header, read as aiormq reads it."""
+    source = asyncio.StreamReader()
+    source.feed_data(data)
+    source.feed_eof()
+    reader = TolerantReader(source)
+    start = await reader.readexactly(1) + await reader.readexactly(6)
+    size = frame.frame_parts(start)[2]
+    assert size is not None
+    header = frame.unmarshal(start + await reader.readexactly(size + 1))[2]
+    assert isinstance(header, ContentHeader)
+    assert reader.at_eof()
+    return header
+
+
+def check_envelope(envelope: Envelope) -> None:
+    """Do with *envelope* what a server, a requester and a publisher do."""
+    assert envelope.expires is None or 0 <= envelope.expires < math.inf
+    assert is_reply_key(envelope.reply_to) in (True, False)
+    message = Message.decode(BODY, envelope)
+    repr(message)
+    assert message.sender is None or isinstance(message.sender, str)
+    for read, name in ((parse_header, WHERE_HEADER), (draw, SPLAY_HEADER)):
+        try:
+            found = read(envelope.headers.get(name))
+        except (InvalidFilter, InvalidMessage) as error:
+            check_message(str(error))
+        else:
+            assert not isinstance(found, float) or 0 <= found <= LONGEST_SPLAY
+    reply = read_reply(Delivery("q", 1, None, "", BODY, envelope, False, 0.0))
+    if reply is not None:
+        check_line(reply.fqdn, 160)
+        check_line(reply.instance, 170)
+        check_line(reply.outcome, 20)
+    properties = rabbitmq_terms.properties_of(envelope)
+    assert rabbitmq_terms.envelope_of(properties).expires in (envelope.expires, None) or True
+    assert isinstance(pika_terms.properties_of(envelope), BasicProperties)
