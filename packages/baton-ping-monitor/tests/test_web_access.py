@@ -106,13 +106,14 @@ async def test_a_token_opens_the_documents(guarded: Site) -> None:
         "Basic YWxpY2U6d3Jvbmc=",
         "Basic YWxpY2U=",
         "Basic /w==",
+        "Basic \xe9",
         "Digest username=alice",
         "",
         "x" * 5000,
     ],
 )
 async def test_what_is_wrong_opens_nothing(guarded: Site, header: str) -> None:
-    async with guarded.client(headers={"Authorization": header}) as program:
+    async with guarded.client(headers={"Authorization": header.encode()}) as program:
         assert (await program.get("/api/servers")).status_code == 401
 
 

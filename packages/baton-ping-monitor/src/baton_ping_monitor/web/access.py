@@ -6,7 +6,6 @@ other sites' pages, and without the token that only our own pages know.
 
 from __future__ import annotations
 
-import binascii
 import functools
 import hmac
 from base64 import b64decode
@@ -141,7 +140,7 @@ class Access:
                     name, _, password = (
                         b64decode(value.strip(), validate=True).decode().partition(":")
                     )
-                except (binascii.Error, UnicodeDecodeError):
+                except ValueError:  # also what is not ASCII, which is no binascii.Error
                     return None
                 return await authenticator.by_password(name, password, address_of(request))
         return None
