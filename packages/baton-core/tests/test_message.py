@@ -11,6 +11,7 @@ import pytest
 from baton import message as module
 from baton.errors import InvalidMessage
 from baton.message import (
+    MOST_VALUES,
     SENDER_HEADER,
     Envelope,
     Message,
@@ -143,6 +144,48 @@ def test_a_pair_of_surrogates_is_a_character() -> None:
 def test_a_large_body_is_read() -> None:
     body = {"type": "info", "message": "x" * 1024 * 1024}
     assert decode_body(encode_body(body)) == body
+
+
+def values(number: int) -> bytes:
+    """A body of so many values, itself among them."""
+    return b'{"type":"info","list":[' + b",".join([b"0"] * (number - 3)) + b"]}"
+
+
+TOO_MANY = "it has more than 500,000 values"
+
+
+def test_a_body_has_so_many_values_at_most() -> None:
+    body = decode_body(values(MOST_VALUES))
+    assert len(body["list"]) == MOST_VALUES - 3
+    assert encode_body(body) == values(MOST_VALUES)
+    with pytest.raises(InvalidMessage, match=TOO_MANY):
+        decode_body(values(MOST_VALUES + 1))
+    with pytest.raises(ValueError, match=TOO_MANY):
+        encode_body({**body, "one": "more"})
+
+
+@pytest.mark.parametrize("unit", [b"[]", b"{}", b"[[[[]]]]", b'{"a":1}', b'"a"', b'""', b"["])
+def test_many_small_values_are_refused(unit: bytes) -> None:
+    raw = b'{"type":"info","list":[' + b",".join([unit] * (MOST_VALUES + 1)) + b"]}"
+    with pytest.raises(InvalidMessage, match=TOO_MANY):
+        decode_body(raw)
+
+
+@pytest.mark.parametrize("text", ["[,{", "\\[,", '\\",'], ids=["plain", "backslash", "quote"])
+def test_what_stands_in_a_text_is_no_value(text: str) -> None:
+    body = {"type": "info", "message": text * MOST_VALUES}
+    raw = encode_body(body)
+    assert decode_body(raw) == body
+    for cut in (1, 2, 3, 4):
+        with pytest.raises(InvalidMessage, match=r"Unterminated string|delimiter|Invalid"):
+            decode_body(raw[:-cut])
+
+
+def test_pairs_without_end_are_characters() -> None:
+    body = {"type": "info", "message": "\N{GRINNING FACE}" * 100_000 + "\\ud800"}
+    assert decode_body(encode_body(body)) == body
+    with pytest.raises(InvalidMessage, match="half of a surrogate pair"):
+        decode_body(encode_body(body)[:-2] + b'\\ud800"}')
 
 
 @pytest.mark.parametrize(

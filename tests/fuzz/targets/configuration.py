@@ -4,15 +4,19 @@ is said of it, or of what came of it, has no secret."""
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+
+import yaml
 
 from baton.configuration import Configuration
 from baton.errors import ConfigurationError
-from baton.server import Server, identify
 from baton.facts import Facts
+from baton.server import Server, identify
 from fuzz.files import written
-from fuzz.oracle import check_message, no_stall
+from fuzz.oracle import no_stall
 
-SECRET = re.compile(r"hunter2[0-9]*")
+SECRET = b"hunter2"
+_LINE = re.compile(rb"^RABBIT_PASS:[ \"'].*hunter2", re.MULTILINE)
 
 
 def check(data: bytes) -> None:
@@ -25,7 +29,21 @@ def check(data: bytes) -> None:
             said = str(error)
         else:
             said = check_configuration(configuration)
-    assert SECRET.search(said) is None, said
+    assert not (has_secret(data) and SECRET.decode() in said), said
+
+
+def has_secret(data: bytes) -> bool:
+    """Whether the password is where it belongs, and nowhere else."""
+    if data.count(SECRET) != 1:
+        return False
+    try:
+        with suppress(RecursionError, ValueError, LookupError, OverflowError):
+            content = yaml.safe_load(data)
+            found = content.get("RABBIT_PASS") if isinstance(content, dict) else None
+            return isinstance(found, str) and SECRET.decode() in found
+    except yaml.YAMLError:
+        return _LINE.search(data) is not None
+    return False
 
 
 def check_configuration(configuration: Configuration) -> str:
@@ -34,7 +52,8 @@ def check_configuration(configuration: Configuration) -> str:
     for endpoint in configuration.endpoints:
         assert endpoint.port is not None
         str(endpoint)
-    configuration.read_password if configuration.rabbit_pass_file else configuration.read_password()
+    if configuration.rabbit_pass_file is None:
+        configuration.read_password().encode()
     assert configuration.user_id is None or isinstance(configuration.user_id, str)
     said = repr(configuration)
     try:

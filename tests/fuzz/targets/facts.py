@@ -32,9 +32,7 @@ def check(data: bytes) -> None:
                 continue
             json.dumps(facts, allow_nan=False)
             try:
-                server, _ = identify(
-                    Configuration(), Facts(facts, dict.fromkeys(facts, str(path)))
-                )
+                server, _ = identify(Configuration(), Facts(facts, dict.fromkeys(facts, str(path))))
             except ConfigurationError as error:
                 check_message(str(error))
                 continue

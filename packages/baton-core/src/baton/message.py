@@ -11,6 +11,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, NoReturn
 
 from baton.errors import InvalidMessage
@@ -18,6 +19,9 @@ from baton.text import shorten
 
 WIRE_VERSION: Final = 1
 CONTENT_TYPE: Final = "application/json"
+MOST_VALUES: Final = 500_000
+"""Of a body: a small one has two bytes on the wire, but a hundred in memory, and takes as long to
+read as a large one. An event loop reads so many in less than a second."""
 
 VERSION_HEADER: Final = "baton-version"
 TARGET_HEADER: Final = "baton-target"
@@ -176,10 +180,13 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
     """*body* as ASCII-escaped JSON in the original's compact form.
 
     Half of a surrogate pair, as a file name that is not UTF-8 has it, becomes U+FFFD: no reader
-    takes it. Raises TypeError for a value that is not JSON, ValueError for NaN and Infinity.
+    takes it. Raises TypeError for a value that is not JSON, ValueError for NaN and Infinity, and
+    for more than :data:`MOST_VALUES`.
     """
     text = _ENCODER.encode(body)
-    if "\\ud" in text:
+    if _has_too_many_values(text):
+        raise _NotJSON(_TOO_MANY)
+    if "\\ud" in text and _PAIRED.fullmatch(text) is None:
         text = _SURROGATE.sub(lambda found: found["pair"] or r"\ufffd", text)
     return text.encode("ascii")
 
@@ -192,12 +199,12 @@ def decode_body(raw: bytes) -> dict[str, Any]:
         raise InvalidMessage(
             f"A command is a JSON object in UTF-8; byte {error.start} is not UTF-8"
         ) from None
+    if _has_too_many_values(text):
+        raise _invalid(_TOO_MANY, text)
     try:
         body = _DECODER.decode(text)
-        if "\\ud" in text or "\\uD" in text:
-            json.dumps(body, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        raise _invalid("it contains half of a surrogate pair", text) from None
+        if ("\\ud" in text or "\\uD" in text) and _PAIRED.fullmatch(text) is None:
+            raise _NotJSON("it contains half of a surrogate pair")
     except RecursionError:
         raise _invalid("it is nested too deeply", text) from None
     except (json.JSONDecodeError, _NotJSON) as error:
@@ -212,6 +219,13 @@ def decode_body(raw: bytes) -> dict[str, Any]:
         what = f"the type is {_json_kind(kind)}" if "type" in body else "it has no type"
         raise _invalid(what, text)
     return body
+
+
+def _has_too_many_values(text: str) -> bool:
+    """Whether the JSON *text* has more than MOST_VALUES: each follows a bracket or a comma."""
+    if len(text) <= MOST_VALUES or sum(map(text.count, ",[{")) < MOST_VALUES:
+        return False  # even if none of them stands in a string
+    return next(islice(_SEPARATOR.finditer(text), MOST_VALUES, None), None) is not None
 
 
 def _invalid(what: str, text: str) -> InvalidMessage:
@@ -256,5 +270,14 @@ _SURROGATE = re.compile(
     r"(?P<pair>\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})|\\ud[89a-f][0-9a-f]{2}"
 )
 """An escaped backslash or a whole pair, which stay as they are; or half a pair."""
+_PAIRED = re.compile(
+    r"(?:[^\\]++|\\(?!u[dD][89a-fA-F])(?s:.)"
+    r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+"
+)
+"""JSON in which no half of a pair is escaped."""
+_SEPARATOR = re.compile(r'(?:[^",\[{]++|"(?:[^"\\]++|\\(?s:.)?+)*+(?:"|\Z))*+(?:[,\[{]|\Z)')
+"""What stands before a value, and everything up to it; strings are passed over as a whole, also one
+that does not end. Nothing is looked at twice."""
+_TOO_MANY = f"it has more than {MOST_VALUES:,} values"
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
