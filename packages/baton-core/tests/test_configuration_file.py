@@ -108,11 +108,19 @@ def test_what_is_no_yaml(file: Path, text: str, line: int, problem: str) -> None
     assert caught.value.__suppress_context__
 
 
+def doubled(pattern: str) -> str:
+    """YAML of thirty lines, of which each has twice what the one before has."""
+    lines = [f"A{number}: &a{number} {pattern.format(f'a{number - 1}')}" for number in range(1, 30)]
+    return "\n".join(["A0: &a0 {x: 1}", *lines, ""])
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("A: \x00\n", "unacceptable character #x0000: special characters are not allowed"),
         ("[" * 600, "it is nested too deeply"),
+        (doubled("[*{0}, *{0}]"), "it has more than 500,000 values, counting aliases"),
+        (doubled("{{<<: [*{0}, *{0}]}}"), "it has more than 500,000 values, counting aliases"),
         ("A: " + "9" * 5000, "a value is not what its tag says, or has too many digits"),
         ("A: !!int hunter2", "a value is not what its tag says, or has too many digits"),
         ("A: !!bool hunter2", "a value is not what its tag says, or has too many digits"),

@@ -134,6 +134,12 @@ def test_what_is_read_again_by_its_anchor(fact_file: FactFile) -> None:
 # What is wrong
 
 
+def doubled(pattern: str) -> str:
+    """YAML of thirty lines, of which each has twice what the one before has."""
+    lines = [f"a{number}: &a{number} {pattern.format(f'a{number - 1}')}" for number in range(1, 30)]
+    return "\n".join(["a0: &a0 {x: 1}", *lines, ""])
+
+
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
@@ -146,6 +152,12 @@ def test_what_is_read_again_by_its_anchor(fact_file: FactFile) -> None:
         ("a.yml", "a: b: c", "is not valid YAML: mapping values are not allowed here"),
         ("a.yml", "[" * 600, "is nested too deeply"),
         ("a.yml", "a: &a [*a]", "is nested too deeply"),
+        ("a.yml", doubled("[*{0}, *{0}]"), "is not valid YAML: it has more than 500,000 values"),
+        (
+            "a.yml",
+            doubled("{{<<: [*{0}, *{0}]}}"),
+            "is not valid YAML: it has more than 500,000 values",
+        ),
         ("a.yml", "a: !!python/object:os.system {}", "is not valid YAML: could not determine"),
         ("a.yml", "a: !!int x", "is not valid YAML: invalid literal for int()"),
         ("a.yml", "a: !!bool x", "is not valid YAML: 'x'"),

@@ -15,6 +15,8 @@ from baton.text import shorten
 if TYPE_CHECKING:
     from pathlib import Path
 
+MOST_VALUES: Final = 500_000
+"""Of a file, the names of its keys among them."""
 _QUOTED: Final = re.compile(r"'(?P<harmless>[^']|\\[^']+|<[a-z ]+>)'|(?P<quote>['\"]).*(?P=quote)")
 """What a YAML error quotes: a character or the name of a token; else it may be a password."""
 
@@ -64,11 +66,36 @@ def _keys(content: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-class TypedLoader(yaml.SafeLoader):
+class BoundedLoader(yaml.SafeLoader):
+    """Refuses what has more values than MOST_VALUES: with aliases, and keys that are merged, a few
+    lines say more than fits into memory."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        """Part of PyYAML: the document, before anything is made of it."""
+        node = super().get_single_node()
+        if node is not None and _size(node, {}) > MOST_VALUES:
+            raise yaml.YAMLError(f"it has more than {MOST_VALUES:,} values, counting aliases")
+        return node
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values *node* stands for; within itself, it is one."""
+    if id(node) not in known:
+        known[id(node)] = 1
+        parts: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            parts = [part for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            parts = node.value
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]
+
+
+class TypedLoader(BoundedLoader):
     """Reads numbers and booleans as YAML does; dates are text, as in JSON."""
 
 
-class _VerbatimLoader(yaml.SafeLoader):
+class _VerbatimLoader(BoundedLoader):
     """Reads numbers, booleans and dates as text."""
 
 

@@ -1,0 +1,1 @@
+"""Whatever comes from outside: nothing of it crashes a service, stalls it, or leaks memory."""
