@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from baton.configuration import configure
 
@@ -24,7 +24,8 @@ settings.register_profile(
     "quick",
     derandomize=True,
     max_examples=40,
-    stateful_step_count=20,
+    stateful_step_count=10,
+    phases=[Phase.explicit, Phase.generate],  # `hatch run properties` looks for the smallest one
     deadline=None,
     database=None,
     suppress_health_check=[*_SLOW, *_FIXTURES],
