@@ -887,7 +887,7 @@ class SlowService(EchoService):
 async def test_what_the_broker_finds_too_large_is_replaced_by_an_error(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baton.transports.memory.MAX_MESSAGE_SIZE", 2_000)
+    monkeypatch.setattr("baton.transports.memory.broker.MAX_MESSAGE_SIZE", 2_000)
     monitor = await world.monitor()
     service = await world.service()
     world.send(1)

@@ -84,14 +84,14 @@ def others():
 
 @pytest.mark.parametrize("number", range(3))
 def test_greets(baton_service, baton_client, number):
-    assert memory._brokers == {}
+    assert memory.broker._brokers == {}
     assert others() == []
     baton_service(GreetService, f"web0{number}.example.org")
     assert baton_client.ask({"type": "greet"}, "*")[0].fqdn == f"web0{number}.example.org"
     os.environ["BATON_PREFETCH"] = "1"
 
 def test_nothing_is_left():
-    assert memory._brokers == {}
+    assert memory.broker._brokers == {}
     assert others() == []
     assert threading.active_count() == 1
     assert "BATON_PREFETCH" not in os.environ
