@@ -68,6 +68,10 @@ def publication(number: int, key: str = "a", **values: Any) -> Publication:
     return Publication(number, values.pop("exchange", IN.name), key, **values)
 
 
+def came(seen: Recorder, number: int = 1) -> Callable[[], bool]:
+    return lambda: len(seen.deliveries) == number
+
+
 async def test_delivers_in_order_what_is_published_to_a_bound_key(
     open_session: OpenSession,
 ) -> None:
@@ -397,6 +401,286 @@ async def test_a_thousand_at_once(open_session: OpenSession) -> None:
     transport.publish([publication(number) for number in range(1, 1001)])
     await seen.until(lambda: len(seen.confirmed_numbers) == len(seen.deliveries) == 1000)
     assert [delivery.body for delivery in seen.deliveries] == [b"%d" % n for n in range(1, 1001)]
+
+
+DEAD = Exchange("contract_dead", kind="headers")
+
+
+def dying(kind: str, **arguments: Any) -> Topology:
+    """A queue that outlives a session, and one for each way in which its messages end."""
+    ends = {"rejected": "letters", "delivery_limit": "letters", "expired": "expired"}
+    arguments |= {"x-queue-type": kind, "x-dead-letter-exchange": DEAD.name}
+    return Topology(
+        [IN, DEAD],
+        [Queue("kept", durable=True, exclusive=False, arguments=arguments)]
+        + [Queue(name, durable=True, exclusive=False) for name in ("letters", "expired")],
+        [Binding("kept", IN.name, "a")]
+        + [
+            Binding(end, DEAD.name, "", {"x-match": "all-with-x", "x-first-death-reason": reason})
+            for reason, end in ends.items()
+        ],
+    )
+
+
+@pytest.fixture(params=["quorum", "classic"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The type of a queue."""
+    return str(request.param)
+
+
+async def test_what_is_rejected_is_dead_lettered(open_session: OpenSession, kind: str) -> None:
+    transport, seen = await open_session()
+    await transport.declare(dying(kind))
+    await transport.consume("kept", 10)
+    await transport.consume("letters", 10)
+    envelope = Envelope(message_id="7", expires=60, headers={"mine": [1]}, persistent=True)
+    transport.publish([publication(1), publication(2, envelope=envelope), publication(3)])
+    await seen.until(lambda: len(seen.deliveries) == 3)
+
+    transport.reject(seen.deliveries[1:2])
+    transport.acknowledge(seen.deliveries[:1])
+    transport.acknowledge(seen.deliveries[2:])
+
+    await seen.until(lambda: len(seen.deliveries) == 4)
+    letter = seen.deliveries[3]
+    assert (letter.queue, letter.routing_key, letter.body) == ("letters", "a", b"2")
+    assert (letter.envelope.message_id, letter.envelope.expires) == ("7", None)
+    headers = dict(letter.envelope.headers)
+    (death,) = headers.pop("x-death")
+    assert death.pop("time").tzinfo is not None
+    assert death == {
+        "count": 1,
+        "reason": "rejected",
+        "queue": "kept",
+        "exchange": IN.name,
+        "routing-keys": ["a"],
+        "original-expiration": "60000",
+    }
+    assert headers == {"mine": [1]} | {
+        f"x-{which}-death-{name}": value
+        for which in ("first", "last")
+        for name, value in {"reason": "rejected", "queue": "kept", "exchange": IN.name}.items()
+    }
+    transport.acknowledge([letter])
+    await transport.close()
+    other, _ = await open_session()
+    assert await other.count("kept") == await other.count("letters") == 0
+
+
+async def test_what_is_rejected_without_a_place_to_go_is_dropped(open_session: OpenSession) -> None:
+    transport, seen = await open_session()
+    await transport.declare(topology("a"))
+    await transport.consume("contract.q", 1)
+    transport.publish([publication(1), publication(2)])
+    await seen.until(lambda: seen.deliveries)
+
+    transport.reject(seen.deliveries)
+
+    await seen.until(lambda: len(seen.deliveries) == 2)
+    transport.reject(seen.deliveries[:1])  # again: it is not there any more
+    assert [delivery.body for delivery in seen.deliveries] == [b"1", b"2"]
+
+
+async def test_a_quorum_queue_counts_what_was_delivered_in_vain(
+    open_session: OpenSession, kind: str
+) -> None:
+    for attempt in range(3):
+        transport, seen = await open_session()
+        await transport.declare(dying(kind))
+        if not attempt:
+            transport.publish([publication(1, envelope=Envelope(persistent=True))])
+        await transport.consume("kept", 1)
+        await seen.until(came(seen))
+        assert seen.deliveries[0].redelivered is (attempt > 0)
+        assert seen.deliveries[0].delivery_count == (attempt if kind == "quorum" else 0)
+        await transport.close()
+
+
+async def test_what_was_delivered_too_often_is_dead_lettered(open_session: OpenSession) -> None:
+    limited = dying("quorum", **{"x-delivery-limit": 1})
+    for attempt in range(2):
+        transport, seen = await open_session()
+        await transport.declare(limited)
+        if not attempt:
+            transport.publish([publication(1)])
+        await transport.consume("kept", 1)
+        await seen.until(came(seen))
+        await transport.close()
+
+    other, seen = await open_session()
+    await other.consume("letters", 1)
+    await seen.until(lambda: seen.deliveries)
+    reason = seen.deliveries[0].envelope.headers["x-first-death-reason"]
+    assert (seen.deliveries[0].body, reason) == (b"1", "delivery_limit")
+
+
+async def test_letters_may_be_looked_at_for_ever(open_session: OpenSession) -> None:
+    arguments = {"x-queue-type": "quorum", "x-delivery-limit": -1}
+    kept = Queue("kept", durable=True, exclusive=False, arguments=arguments)
+    transport, seen = await open_session()
+    await transport.declare(Topology((), [kept]))
+    transport.publish([publication(1, "kept", exchange="")])
+    await transport.consume("kept", 1)
+    for times in range(1, 25):
+        await seen.until(came(seen, times))
+        transport.give_back(seen.deliveries[-1:])
+
+
+async def test_what_is_given_back_is_for_another(open_session: OpenSession, kind: str) -> None:
+    transport, seen = await open_session()
+    other, seen_there = await open_session()
+    await transport.declare(dying(kind))
+    await transport.consume("kept", 10)
+    transport.publish([publication(number) for number in range(1, 6)])
+    await seen.until(lambda: len(seen.deliveries) == 5)
+
+    await transport.cancel("kept")
+    transport.acknowledge(seen.deliveries[1:2])
+    transport.give_back([seen.deliveries[index] for index in (0, 2, 3, 4)])
+    await other.consume("kept", 10)
+
+    await seen_there.until(lambda: len(seen_there.deliveries) == 4)
+    assert [delivery.body for delivery in seen_there.deliveries] == [b"1", b"3", b"4", b"5"]
+    assert all(delivery.redelivered for delivery in seen_there.deliveries)
+    assert len(seen.deliveries) == 5
+
+
+async def test_what_expires_is_counted(open_session: OpenSession, kind: str) -> None:
+    transport, seen = await open_session()
+    await transport.declare(dying(kind))
+    transport.publish([publication(1, envelope=Envelope(expires=0)), publication(2)])
+    await seen.until(lambda: len(seen.confirmed_numbers) == 2)
+
+    await transport.consume("expired", 1)
+    assert await transport.count("kept") is not None
+
+    await seen.until(lambda: seen.deliveries)
+    assert (seen.deliveries[0].queue, seen.deliveries[0].body) == ("expired", b"1")
+    assert seen.deliveries[0].envelope.headers["x-first-death-reason"] == "expired"
+
+
+async def test_counts_what_waits(open_session: OpenSession) -> None:
+    transport, seen = await open_session()
+    assert await transport.count("kept") is None
+    await transport.declare(dying("classic"))
+    assert await transport.count("kept") == 0
+    transport.publish([publication(1), publication(2)])
+    await seen.until(lambda: len(seen.confirmed_numbers) == 2)
+    assert await transport.count("kept") == 2
+
+
+async def test_one_consumer_at_a_time(open_session: OpenSession, kind: str) -> None:
+    alone = dying(kind, **{"x-single-active-consumer": True})
+    transport, seen = await open_session()
+    await transport.declare(alone)
+    await transport.consume("kept", 10)
+    standby, seen_there = await open_session()
+    await standby.consume("kept", 10)
+    transport.publish([publication(number) for number in range(1, 4)])
+    await seen.until(lambda: len(seen.deliveries) == 3)
+    assert not seen_there.deliveries
+
+    transport.acknowledge(seen.deliveries[:1])
+    await transport.close()
+
+    await seen_there.until(lambda: len(seen_there.deliveries) == 2)
+    assert [delivery.body for delivery in seen_there.deliveries] == [b"2", b"3"]
+
+
+async def test_the_default_exchange_takes_the_name_of_a_queue_as_the_key(
+    open_session: OpenSession,
+) -> None:
+    transport, seen = await open_session()
+    await transport.declare(dying("quorum"))
+    await transport.consume("kept", 10)
+    transport.publish(
+        [
+            publication(1, "kept", exchange="", mandatory=True),
+            publication(2, "gone", exchange="", mandatory=True),
+        ]
+    )
+    await seen.until(lambda: seen.deliveries and len(seen.confirmed_numbers) == 2)
+    assert (seen.deliveries[0].routing_key, seen.returned_numbers) == ("kept", [2])
+
+
+async def test_a_key_is_unbound(open_session: OpenSession) -> None:
+    transport, seen = await open_session()
+    await transport.declare(topology("a", "b"))
+    await transport.unbind(Binding("contract.q", IN.name, "a"))
+    await transport.unbind(Binding("contract.q", IN.name, "a"))  # no fault
+    await transport.consume("contract.q", 10)
+    transport.publish([publication(1, "a"), publication(2, "b")])
+    await seen.until(lambda: seen.deliveries and len(seen.confirmed_numbers) == 2)
+    assert [delivery.body for delivery in seen.deliveries] == [b"2"]
+
+
+async def test_a_binding_of_headers_is_unbound(open_session: OpenSession) -> None:
+    transport, seen = await open_session()
+    await transport.declare(dying("classic"))
+    await transport.unbind(
+        Binding(
+            "letters",
+            DEAD.name,
+            "",
+            {"x-match": "all-with-x", "x-first-death-reason": "rejected"},
+        )
+    )
+    await transport.consume("kept", 1)
+    transport.publish([publication(1), publication(2)])
+    await seen.until(lambda: seen.deliveries)
+    transport.reject(seen.deliveries)
+    await seen.until(lambda: len(seen.deliveries) == 2)
+    assert await transport.count("letters") == 0
+
+
+@pytest.mark.parametrize(
+    ("match", "headers", "takes"),
+    [
+        ("all", {"a": 1, "b": 2}, True),
+        ("all", {"a": 1}, False),
+        ("any", {"a": 1}, True),
+        ("any", {"a": 2}, False),
+        ("all-with-x", {"a": 1, "b": 2}, False),
+        ("all-with-x", {"a": 1, "b": 2, "x-c": 3}, True),
+        ("any-with-x", {"x-c": 3}, True),
+        ("any", {"x-c": 3}, False),
+    ],
+)
+async def test_headers_decide(
+    open_session: OpenSession, match: str, headers: dict[str, int], takes: bool
+) -> None:
+    wanted = {"x-match": match, "a": 1, "b": 2, "x-c": 3}
+    transport, seen = await open_session()
+    await transport.declare(
+        Topology([DEAD], [Queue("heads")], [Binding("heads", DEAD.name, "", wanted)])
+    )
+    transport.publish(
+        [
+            publication(
+                1,
+                "whatever",
+                exchange=DEAD.name,
+                envelope=Envelope(headers=headers),
+                mandatory=True,
+            )
+        ]
+    )
+    await seen.until(lambda: seen.confirmed_numbers)
+    assert bool(seen.returned_numbers) is not takes
+
+
+async def test_another_kind_of_an_exchange_is_a_mismatch(open_session: OpenSession) -> None:
+    transport, _ = await open_session()
+    await transport.declare(topology("a"))
+    with pytest.raises(FlagMismatch, match=r'exchange "contract_in".*type=direct.*type=headers'):
+        await transport.declare(Topology([Exchange(IN.name, kind="headers")]))
+
+
+async def test_another_argument_of_a_queue_is_a_mismatch(open_session: OpenSession) -> None:
+    transport, _ = await open_session()
+    await transport.declare(dying("classic", **{"x-expires": 1_000_000}))
+    with pytest.raises(FlagMismatch, match=r'"kept".*x-expires=1000000.*x-expires=2000000'):
+        await transport.declare(dying("classic", **{"x-expires": 2_000_000}))
 
 
 async def test_a_closed_session_is_silent_and_refuses(open_session: OpenSession) -> None:

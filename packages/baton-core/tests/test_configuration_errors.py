@@ -136,6 +136,12 @@ CASES: dict[str, Cases] = {
     "outbox_messages": integer(2),
     "outbox_bytes": integer(1024),
     "grace": seconds(at_least(0), DAY),
+    "durable_queues": [
+        ("stream", "\"stream\" should be 'quorum' or 'classic'"),
+        (["quorum"], "[\"quorum\"] should be 'quorum' or 'classic'"),
+    ],
+    "durable_for": seconds(at_least(604_800), 4_294_967),
+    "delivery_limit": integer(1, 50),
     "pulse": seconds(at_least(0.1), DAY),
     "deadline": seconds(at_least(0.1), 3600),
     "reconnect_max": seconds(at_least(0.1), 3600),

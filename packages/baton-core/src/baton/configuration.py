@@ -205,6 +205,9 @@ class Configuration(BaseSettings):
     outbox_messages: int = Field(20_000, ge=2)
     outbox_bytes: int = Field(64 * 1024 * 1024, ge=1024)
     grace: float = Field(10.0, ge=0, le=86_400)
+    durable_queues: Literal["quorum", "classic"] = "quorum"
+    durable_for: float = Field(1_209_600.0, ge=604_800, le=4_294_967)
+    delivery_limit: int = Field(3, ge=1, le=50)
 
     # How the connection is kept
     pulse: float = Field(15.0, ge=0.1, le=86_400)

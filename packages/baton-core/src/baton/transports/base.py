@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from baton.errors import BatonError, BrokerError
 from baton.message import Envelope
@@ -24,10 +24,12 @@ ANSWERS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A direct exchange, as it is declared."""
+    """An exchange, as it is declared. One of the kind ``headers`` looks at a message's headers
+    where a ``direct`` one looks at its key."""
 
     name: str
     durable: bool = True
+    kind: Literal["direct", "headers"] = "direct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,16 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A queue takes what is published to an exchange with a key; the key may be empty."""
+    """A queue takes what is published to an exchange with a key; the key may be empty.
+
+    On an exchange of the kind ``headers`` *arguments* are the headers to have, and ``x-match``:
+    ``all-with-x`` where some of them begin with ``x-``.
+    """
 
     queue: str
     exchange: str
     key: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,8 @@ class Publication:
 class Delivery:
     """A message from a queue. ``tag`` means something on ``channel`` alone: a delivery is
     acknowledged there or not at all. ``received`` is the time of receipt, by
-    ``time.monotonic()``."""
+    ``time.monotonic()``. ``delivery_count`` is how often it was given back, or its consumer was
+    lost, before: a quorum queue alone counts that."""
 
     queue: str
     tag: int
@@ -85,6 +93,7 @@ class Delivery:
     envelope: Envelope
     redelivered: bool
     received: float
+    delivery_count: int = 0
 
 
 class TransportListener:
@@ -164,6 +173,15 @@ class Transport(ABC):
         """Delete a queue with what waits in it. One that does not exist is no fault."""
 
     @abstractmethod
+    async def count(self, queue: str) -> int | None:
+        """How many messages wait in *queue*, those not counted that were delivered; None if there
+        is no such queue."""
+
+    @abstractmethod
+    async def unbind(self, binding: Binding) -> None:
+        """Take *binding* away. One that is not there is no fault."""
+
+    @abstractmethod
     async def consume(self, queue: str, prefetch: int) -> None:
         """Have the messages of *queue* delivered, at most *prefetch* of them unacknowledged."""
 
@@ -175,6 +193,16 @@ class Transport(ABC):
     @abstractmethod
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Acknowledge *deliveries*; those of another data channel are passed over."""
+
+    @abstractmethod
+    def reject(self, deliveries: Sequence[Delivery]) -> None:
+        """Have *deliveries* dead-lettered, or dropped where their queue has no exchange for that;
+        those of another data channel are passed over."""
+
+    @abstractmethod
+    def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Have *deliveries* wait in their queue again, for whoever consumes it; those of another
+        data channel are passed over. A quorum queue counts it, before RabbitMQ 4.3."""
 
     @abstractmethod
     def publish(self, publications: Sequence[Publication]) -> None:

@@ -29,7 +29,7 @@ from yarl import URL
 
 from baton.errors import BatonError, BrokerUnavailable
 from baton.transports.base import (
-    ANSWERS,
+    Binding,
     Delivery,
     Publication,
     Topology,
@@ -38,7 +38,7 @@ from baton.transports.base import (
 )
 from baton.transports.gathering_writer import GatheringWriter
 from baton.transports.rabbitmq_errors import loss, refusal
-from baton.transports.rabbitmq_terms import envelope_of, properties_of
+from baton.transports.rabbitmq_terms import delivery_count, envelope_of, properties_of
 from baton.transports.tls import client_context, server_name
 from baton.transports.tolerant_reader import TolerantReader
 
@@ -129,6 +129,23 @@ class RabbitTransport(Transport):
             await channel.queue_delete(queue)
             await channel.close()
 
+    async def count(self, queue: str) -> int | None:
+        with self._translated():
+            channel = await self._open_channel(publisher_confirms=False)
+            try:
+                declared = await channel.declare_queue(queue, passive=True)
+            except amqp.ChannelNotFoundEntity:
+                return None
+            await channel.close()
+            return declared.declaration_result.message_count
+
+    async def unbind(self, binding: Binding) -> None:
+        with self._translated():
+            channel = await (await self._open_control()).get_underlay_channel()
+            await channel.queue_unbind(
+                binding.queue, binding.exchange, binding.key, arguments=dict(binding.arguments)
+            )
+
     async def consume(self, queue: str, prefetch: int) -> None:
         with self._translated():
             data = self._open_data()
@@ -148,7 +165,15 @@ class RabbitTransport(Transport):
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         if self._acknowledgements is not None:
-            self._acknowledgements.add([d.tag for d in deliveries if d.channel is self._data])
+            self._acknowledgements.add(self._tags(deliveries))
+
+    def reject(self, deliveries: Sequence[Delivery]) -> None:
+        if self._acknowledgements is not None:
+            self._acknowledgements.refuse(self._tags(deliveries), requeue=False)
+
+    def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        if self._acknowledgements is not None:
+            self._acknowledgements.refuse(self._tags(deliveries), requeue=True)
 
     def publish(self, publications: Sequence[Publication]) -> None:
         data = self._data
@@ -195,7 +220,7 @@ class RabbitTransport(Transport):
     async def _declare(self, channel: UnderlayChannel, topology: Topology) -> None:
         for exchange in topology.exchanges:
             await channel.exchange_declare(
-                exchange.name, exchange_type="direct", durable=exchange.durable, nowait=True
+                exchange.name, exchange_type=exchange.kind, durable=exchange.durable, nowait=True
             )
         for queue in topology.queues:
             await channel.queue_declare(
@@ -207,7 +232,11 @@ class RabbitTransport(Transport):
             )
         for binding in topology.bindings:
             await channel.queue_bind(
-                binding.queue, binding.exchange, routing_key=binding.key, nowait=True
+                binding.queue,
+                binding.exchange,
+                routing_key=binding.key,
+                nowait=True,
+                arguments=dict(binding.arguments),
             )
         # The broker answers in order: when it answers this, all of the above is done. It is
         # the one request that needs no permission.
@@ -234,10 +263,8 @@ class RabbitTransport(Transport):
             raise BrokerUnavailable(f"The channel to {self._endpoint} is closed")
         return self._data
 
-    def _on_heard(self) -> None:
-        if self._answers_left:
-            self._answers_left -= 1
-            self.answered()
+    def _tags(self, deliveries: Sequence[Delivery]) -> list[int]:
+        return [delivery.tag for delivery in deliveries if delivery.channel is self._data]
 
     def _spawn(self, coroutine: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -258,6 +285,7 @@ class RabbitTransport(Transport):
                 envelope=envelope_of(message.header.properties),
                 redelivered=bool(message.redelivered),
                 received=time.monotonic(),
+                delivery_count=delivery_count(message.header.properties.headers),
             )
         )
 
@@ -400,12 +428,18 @@ class _Acknowledgements:
     def __init__(self, channel: DataChannel) -> None:
         self._channel = channel
         self._tags: list[int] = []
+        self._refused: list[tuple[int, bool]] = []
         self._ahead: set[int] = set()
         self._lowest = 1
         self._wake = asyncio.Event()
 
     def add(self, tags: list[int]) -> None:
         self._tags += tags
+        self._wake.set()
+
+    def refuse(self, tags: list[int], *, requeue: bool) -> None:
+        """They are not to be acknowledged, but to be dead-lettered or to wait again."""
+        self._refused += [(tag, requeue) for tag in tags]
         self._wake.set()
 
     async def run(self) -> None:
@@ -417,23 +451,33 @@ class _Acknowledgements:
     async def flush(self, *, wait: bool) -> None:
         """Send what was added and not sent yet; with *wait*, until it is in the socket."""
         with suppress(amqp.AMQPError, OSError, RuntimeError):
+            refused, self._refused = self._refused, []
+            for tag, requeue in refused:
+                # A nack is no verdict on the message; RabbitMQ 4.3 counts a reject against it.
+                await self._channel.basic_nack(tag, requeue=requeue, wait=wait)
+                self._ahead.add(tag)
             for tag, multiple in self._coalesce():
                 await self._channel.basic_ack(tag, multiple, wait=wait)
 
     def _coalesce(self) -> Iterator[tuple[int, bool]]:
         tags, self._tags = sorted(self._tags), []
+        self._pass_over()
         run = 0
         while run < len(tags) and tags[run] == self._lowest:
             run += 1
             self._lowest += 1
-            while self._lowest in self._ahead:
-                self._ahead.remove(self._lowest)
-                self._lowest += 1
+            self._pass_over()
         if run:
             yield tags[run - 1], run > 1
         for tag in tags[run:]:
             self._ahead.add(tag)
             yield tag, False
+
+    def _pass_over(self) -> None:
+        """What was done with ahead of its turn needs none."""
+        while self._lowest in self._ahead:
+            self._ahead.remove(self._lowest)
+            self._lowest += 1
 
 
 def _publish(data: DataChannel, publication: Publication) -> Coroutine[Any, Any, Any]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any, Final
 
 from pamqp.commands import Basic
 
 from baton.message import Envelope
+
+_COUNT_HEADER: Final = "x-delivery-count"
 
 
 def properties_of(envelope: Envelope) -> Basic.Properties:
@@ -41,3 +45,10 @@ def envelope_of(properties: Basic.Properties) -> Envelope:
         persistent=properties.delivery_mode == 2,
         headers=properties.headers or {},
     )
+
+
+def delivery_count(headers: Mapping[str, Any] | None) -> int:
+    """How often a message with these *headers* was delivered in vain; a classic queue does not
+    count it. What a client put there itself may be anything."""
+    count = (headers or {}).get(_COUNT_HEADER)
+    return count if isinstance(count, int) and count > 0 else 0

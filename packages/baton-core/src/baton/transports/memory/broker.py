@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from baton.errors import BrokerUnavailable, FlagMismatch, Locked, MessageTooLarge, NotFound
-from baton.message import BCC_HEADER, Envelope
-from baton.transports.base import MAX_MESSAGE_SIZE, Exchange, Publication, Queue, Topology
+from baton.message import Envelope
+from baton.transports.base import (
+    MAX_MESSAGE_SIZE,
+    Binding,
+    Exchange,
+    Publication,
+    Queue,
+    Topology,
+)
+from baton.transports.memory.routing import Bindings, died, without_bcc
 from baton.transports.memory.stock import Consumption, Stock, Stored
 
 if TYPE_CHECKING:
@@ -37,7 +44,7 @@ class MemoryBroker:
         self._lock = threading.RLock()
         self._exchanges: dict[str, Exchange] = {}
         self._queues: dict[str, Stock] = {}
-        self._bindings: dict[tuple[str, str], dict[str, None]] = {}
+        self._bindings = Bindings()
         self._transports: set[MemoryTransport] = set()
         self._down: str | None = None
         self._blocked = False
@@ -58,13 +65,21 @@ class MemoryBroker:
     def bindings(self) -> set[tuple[str, str, str]]:
         """What is bound now: exchange, key, queue."""
         with self._lock:
-            return {(ex, key, q) for (ex, key), queues in self._bindings.items() for q in queues}
+            return {(each.exchange, each.key, each.queue) for each in self._bindings.all()}
 
     def stop(self, reason: str = "connection refused") -> None:
-        """Lose every connection and refuse new ones, until :meth:`start`."""
+        """Lose every connection and refuse new ones, until :meth:`start`. As when a node ends, what
+        is not durable is gone, and what is not persistent in a classic queue."""
         with self._lock:
             self._down = reason
             self.disconnect()
+            for exchange in list(self._exchanges.values()):
+                if not exchange.durable:
+                    self.delete_exchange(exchange.name)
+            for name, queue in list(self._queues.items()):
+                if not queue.declared.durable:
+                    self.delete_queue(name)
+                queue.forget_transient()
 
     def start(self) -> None:
         """Accept connections again. Durable exchanges and queues are still there."""
@@ -95,16 +110,13 @@ class MemoryBroker:
         """Delete an exchange with its bindings."""
         with self._lock:
             self._exchanges.pop(name, None)
-            for exchange, key in list(self._bindings):
-                if exchange == name:
-                    del self._bindings[exchange, key]
+            self._bindings.forget_exchange(name)
 
     def delete_queue(self, name: str) -> None:
         """Delete a queue with what waits in it; who consumes it is told."""
         with self._lock:
             queue = self._queues.pop(name, None)
-            for queues in self._bindings.values():
-                queues.pop(name, None)
+            self._bindings.forget_queue(name)
             for consumer in queue.consumers if queue else ():
                 consumer.transport.drop_consumer(consumer)
 
@@ -112,10 +124,16 @@ class MemoryBroker:
         """Assert *topology* for *owner*; raises what RabbitMQ would answer."""
         with self._lock:
             for exchange in topology.exchanges:
-                if self._exchanges.setdefault(exchange.name, exchange) != exchange:
+                known = self._exchanges.setdefault(exchange.name, exchange)
+                if known.durable != exchange.durable:
                     raise FlagMismatch(
                         f'The exchange "{exchange.name}" exists with '
-                        f"durable={not exchange.durable}: set INTEROP, or delete the exchange"
+                        f"durable={known.durable}: set INTEROP, or delete the exchange"
+                    )
+                if known != exchange:
+                    raise FlagMismatch(
+                        f'The exchange "{exchange.name}" exists with type={known.kind}, '
+                        f"Baton needs type={exchange.kind}: delete the exchange"
                     )
             for queue in topology.queues:
                 self._declare_queue(queue, owner)
@@ -123,7 +141,20 @@ class MemoryBroker:
                 if binding.exchange not in self._exchanges:
                     raise NotFound(f"no exchange '{binding.exchange}'")
                 self.queue(binding.queue, owner)
-                self._bindings.setdefault((binding.exchange, binding.key), {})[binding.queue] = None
+                self._bindings.add(binding)
+
+    def unbind(self, binding: Binding) -> None:
+        """Take *binding* away, if it is there."""
+        with self._lock:
+            self._bindings.remove(binding)
+
+    def count(self, name: str) -> int | None:
+        """How many messages wait in the queue *name*; None if there is none."""
+        with self._lock:
+            for each in list(self._queues):
+                self.dispatch(each)  # what has expired leaves its queue when somebody looks
+            queue = self._queues.get(name)
+            return None if queue is None else len(queue.messages)
 
     def queue(self, name: str, owner: MemoryTransport) -> Stock:
         """The queue of that name, if it exists and *owner* may use it."""
@@ -137,39 +168,41 @@ class MemoryBroker:
     def publish(self, publication: Publication) -> bool:
         """Route *publication* and say whether a queue took it; raises NotFound, MessageTooLarge."""
         with self._lock:
-            if publication.exchange and publication.exchange not in self._exchanges:
+            exchange = self._exchanges.get(publication.exchange)
+            if publication.exchange and exchange is None:
                 raise NotFound(f"no exchange '{publication.exchange}'")
             if len(publication.body) > MAX_MESSAGE_SIZE:
                 raise MessageTooLarge(len(publication.body), MAX_MESSAGE_SIZE)
-            headers = publication.envelope.headers
-            keys = [publication.routing_key, *headers.get(BCC_HEADER, ())]
-            names = {
-                name for key in keys for name in self._bindings.get((publication.exchange, key), ())
-            }
-            envelope = _without_bcc(publication.envelope)
-            expires = envelope.expires
-            expires_at = None if expires is None else time.monotonic() + expires
-            for name in names:
-                self._queues[name].messages.append(
-                    Stored(publication.routing_key, publication.body, envelope, expires_at)
-                )
-                self.dispatch(name)
-            return bool(names)
+            return self._route(
+                publication.exchange,
+                publication.routing_key,
+                publication.body,
+                publication.envelope,
+            )
 
     def dispatch(self, name: str) -> None:
         """Deliver what waits in the queue *name* as far as its consumers' prefetch allows."""
         queue = self._queues.get(name)
         while queue and queue.messages:
             stored = queue.messages[0]
-            if stored.expires_at is not None and stored.expires_at <= time.monotonic():
-                queue.messages.popleft()
+            if stored.has_expired:
+                self.bury(queue, [queue.take()], "expired")
                 continue
-            free = [c for c in queue.consumers if len(c.unacknowledged) < c.prefetch]
-            if not free:
+            consumer = queue.free()
+            if consumer is None:
                 return
-            queue.messages.popleft()
-            consumer = min(free, key=lambda consumer: len(consumer.unacknowledged))
+            queue.take()
             consumer.transport.deliver(consumer, stored)
+
+    def bury(self, queue: Stock, messages: Sequence[Stored], reason: str) -> None:
+        """Dead-letter *messages* of *queue*; what has no place to go is dropped."""
+        exchange = queue.dead_letter_exchange
+        if exchange is None or exchange not in self._exchanges:
+            return
+        for stored in messages:
+            envelope = died(stored, queue.declared.name, reason)
+            key = queue.arguments.get("x-dead-letter-routing-key", stored.routing_key)
+            self._route(exchange, key, stored.body, envelope)
 
     def attach(self, transport: MemoryTransport) -> None:
         """Accept a connection; raises BrokerUnavailable while the broker is stopped."""
@@ -193,10 +226,21 @@ class MemoryBroker:
             return
         if consumer in queue.consumers:
             queue.consumers.remove(consumer)
-        for stored in reversed(consumer.unacknowledged.values()):
-            stored.redelivered = True
-            queue.messages.appendleft(stored)
-        self.dispatch(consumer.queue)
+        self.give_back(consumer.queue, list(consumer.unacknowledged.values()))
+
+    def give_back(self, name: str, messages: list[Stored]) -> None:
+        """Have *messages* of the queue *name* wait again."""
+        queue = self._queues.get(name)
+        if queue is not None:
+            self.bury(queue, queue.put_back(messages), "delivery_limit")
+            self.dispatch(name)
+
+    def reject(self, name: str, stored: Stored) -> None:
+        """Dead-letter a message of the queue *name*."""
+        queue = self._queues.get(name)
+        if queue is not None:
+            self.bury(queue, [stored], "rejected")
+            self.dispatch(name)
 
     @property
     def lock(self) -> threading.RLock:
@@ -219,6 +263,19 @@ class MemoryBroker:
             for transport in list(self._transports):
                 transport.set_blocked(blocked)
 
+    def _route(self, exchange: str, key: str, body: bytes, envelope: Envelope) -> bool:
+        if not exchange:  # the default one, to which each queue is bound by its name
+            names = {key} & self._queues.keys()
+        else:
+            names = self._bindings.route(self._exchanges[exchange], key, envelope)
+        envelope = without_bcc(envelope)
+        expires = envelope.expires
+        expires_at = None if expires is None else time.monotonic() + expires
+        for name in names:
+            self._queues[name].put(Stored(key, body, envelope, expires_at, exchange))
+            self.dispatch(name)
+        return bool(names)
+
     def _declare_queue(self, queue: Queue, owner: MemoryTransport) -> None:
         known = self._queues.get(queue.name)
         if known is None:
@@ -226,11 +283,18 @@ class MemoryBroker:
         elif known.owner not in (None, owner):
             raise Locked(f'The queue "{queue.name}" is held by another connection')
         elif known.declared != queue:
-            raise FlagMismatch(f'The queue "{queue.name}" exists with other flags: delete it')
+            raise FlagMismatch(_difference(known.declared, queue))
 
 
-def _without_bcc(envelope: Envelope) -> Envelope:
-    if BCC_HEADER not in envelope.headers:
-        return envelope
-    headers: Mapping[str, Any] = {k: v for k, v in envelope.headers.items() if k != BCC_HEADER}
-    return replace(envelope, headers=headers)
+def _difference(theirs: Queue, ours: Queue) -> str:
+    """What an existing queue has that ours has not, the first of it."""
+    flags = {"durable": (theirs.durable, ours.durable)} | {
+        name: (theirs.arguments.get(name), ours.arguments.get(name))
+        for name in {**theirs.arguments, **ours.arguments}
+    }
+    flags["exclusive"] = (theirs.exclusive, ours.exclusive)
+    name, (current, wanted) = next((n, each) for n, each in flags.items() if each[0] != each[1])
+    return (
+        f'The queue "{ours.name}" exists with {name}={current}, Baton needs {name}={wanted}: '
+        "delete it"
+    )

@@ -10,7 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from baton.errors import BatonError, BrokerError, BrokerUnavailable, MessageTooLarge, NotFound
-from baton.transports.base import Delivery, Publication, Topology, Transport, TransportListener
+from baton.transports.base import (
+    Binding,
+    Delivery,
+    Publication,
+    Topology,
+    Transport,
+    TransportListener,
+)
 from baton.transports.memory.stock import Consumption
 
 if TYPE_CHECKING:
@@ -56,6 +63,14 @@ class MemoryTransport(Transport):
         self._check_open()
         self._broker.delete_queue(queue)
 
+    async def count(self, queue: str) -> int | None:
+        self._check_open()
+        return self._broker.count(queue)
+
+    async def unbind(self, binding: Binding) -> None:
+        self._check_open()
+        self._broker.unbind(binding)
+
     async def consume(self, queue: str, prefetch: int) -> None:
         self._check_channel()
         with self._broker.lock:
@@ -70,14 +85,27 @@ class MemoryTransport(Transport):
             consumer = self._consumers.get(queue)
             if consumer is not None:
                 consumer.prefetch = 0
+                self._broker.dispatch(queue)  # somebody else may have what waits
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         with self._broker.lock:
             for delivery in deliveries:
-                consumer = self._consumers.get(delivery.queue)
-                if consumer is not None and delivery.channel is self._channel:
-                    consumer.unacknowledged.pop(delivery.tag, None)
+                if self._settle(delivery) is not None:
                     self._broker.dispatch(delivery.queue)
+
+    def reject(self, deliveries: Sequence[Delivery]) -> None:
+        with self._broker.lock:
+            for delivery in deliveries:
+                stored = self._settle(delivery)
+                if stored is not None:
+                    self._broker.reject(delivery.queue, stored)
+
+    def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        with self._broker.lock:
+            for delivery in reversed(deliveries):
+                stored = self._settle(delivery)
+                if stored is not None:
+                    self._broker.give_back(delivery.queue, [stored])
 
     def publish(self, publications: Sequence[Publication]) -> None:
         with self._broker.lock:
@@ -114,6 +142,7 @@ class MemoryTransport(Transport):
                 stored.envelope,
                 stored.redelivered,
                 time.monotonic(),
+                stored.delivery_count,
             )
         )
 
@@ -142,6 +171,13 @@ class MemoryTransport(Transport):
         self._broker.forget(self)
         self._tell(self._listener.lost, error)
         self._loop = None
+
+    def _settle(self, delivery: Delivery) -> Stored | None:
+        """What *delivery* brought, which is done with; None if it was of another channel."""
+        consumer = self._consumers.get(delivery.queue)
+        if consumer is None or delivery.channel is not self._channel:
+            return None
+        return consumer.unacknowledged.pop(delivery.tag, None)
 
     def _take_waiting(self) -> None:
         confirmed: list[int] = []
