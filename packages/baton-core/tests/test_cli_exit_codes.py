@@ -36,6 +36,8 @@ EXIT_CODES = {
     "TooManyHeld": 1,
     "InstanceTaken": 1,
     "AlreadyRunning": 1,
+    "LettersTaken": 1,
+    "UnknownLetter": 1,
     "MonitorUnavailable": 3,
     "OutboxFull": 1,
     "PublishError": 1,

@@ -170,6 +170,7 @@ HEAVY = {"aio_pika", "aiormq", "asyncio", "pika", "pydantic", "yaml", "ssl"}
     "arguments",
     [
         ["--help"],
+        ["dead-letters", "list", "--help"],
         ["doctor", "--help"],
         ["extensions"],
         ["extensions", "--json"],

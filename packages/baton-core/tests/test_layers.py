@@ -43,7 +43,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "command",
     ),
     ("channel", "health", "health_server", "runner"),
-    ("service", "monitor", "fleet"),
+    ("service", "monitor", "fleet", "dead_letters"),
     ("api", "simulation", "doctor"),
     ("cli", "testing"),
 )

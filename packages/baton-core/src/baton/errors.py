@@ -13,6 +13,8 @@
     ├── Stopping                     the service ended before a command's splay was over
     ├── TooManyHeld                  more commands wait for their splay than may
     ├── InstanceTaken                another process is this monitor instance
+    ├── LettersTaken                 somebody else is looking at these dead letters
+    ├── UnknownLetter                no dead letter is called so, or several are
     ├── AlreadyRunning               another process holds the PID file
     ├── OutboxFull                   more outputs wait for the broker than may
     ├── MonitorUnavailable           a monitor's JSON API does not answer as it should
@@ -93,6 +95,14 @@ class TooManyHeld(BatonError):
 
 class InstanceTaken(BatonError):
     """Another process is this monitor instance already."""
+
+
+class LettersTaken(BatonError):
+    """Somebody else is looking at these dead letters already."""
+
+
+class UnknownLetter(BatonError):
+    """No dead letter is called so, or several are."""
 
 
 class AlreadyRunning(BatonError):

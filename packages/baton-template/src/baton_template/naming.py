@@ -17,7 +17,18 @@ LONGEST: Final = 30
 """Characters of a short name: with it every line of the generated code fits."""
 
 COMMANDS: Final = frozenset(
-    {"add", "doctor", "extensions", "facts", "new", "ping", "replies", "run", "send"}
+    {
+        "add",
+        "dead-letters",
+        "doctor",
+        "extensions",
+        "facts",
+        "new",
+        "ping",
+        "replies",
+        "run",
+        "send",
+    }
 )
 """Subcommands of ``baton`` that an extension of that name would hide."""
 

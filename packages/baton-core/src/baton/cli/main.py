@@ -18,6 +18,7 @@ from baton.extension import COMMANDS_GROUP, describe
 logger = logging.getLogger(__name__)
 
 _OWN: Final = {
+    "dead-letters": "baton.cli.dead_letters:dead_letters",
     "doctor": "baton.cli.doctor:doctor",
     "extensions": "baton.cli.extensions:extensions",
     "facts": "baton.cli.facts:facts",
