@@ -67,7 +67,7 @@ def test_a_command(requester: Requester) -> None:
     assert envelope.app_id == "baton"
     assert envelope.reply_to is None
     assert envelope.content_type == "application/json"
-    assert not envelope.persistent
+    assert envelope.persistent
     assert envelope.headers == {
         "baton-version": 1,
         "baton-target": ["production"],

@@ -6,15 +6,17 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from baton.consumer import Consumer
-from baton.consumer_manager import REMEMBERED, ConsumerManager, Origin
-from baton.errors import UnknownMessageType
-from baton.message import Envelope, Message
+from baton.consumer_manager import ConsumerManager
+from baton.errors import InvalidMessage, Reject, UnknownMessageType
+from baton.message import END_HEADER, SPLAY_HEADER, Envelope, Message
 from baton.outbox import Outbox
+from baton.running import REMEMBERED, Limits, Origin
 from baton.server import Server
 from baton.transports import Delivery, Publication
 
@@ -54,6 +56,8 @@ class Bench:
         self.outbox = Outbox(1000, 10_000_000) if outbox is None else outbox
         self.published: list[Publication] = []
         self.acknowledged: list[Delivery] = []
+        self.rejected: list[Delivery] = []
+        self.unbound: list[str] = []
         self.changed = asyncio.Event()
         self.confirming = True
         self._tag = 0
@@ -63,9 +67,9 @@ class Bench:
             "queue",
             Origin("out", "baton-test", "guest", instance="me"),
             self.outbox,
-            timeout=5,
+            limits=Limits(timeout=5),
             flush=self.flush_soon,
-            acknowledge=self.acknowledge,
+            source=self,
         )
         self.outbox.on_open(self.manager.wake)
         self.manager.start()
@@ -116,6 +120,13 @@ class Bench:
     def acknowledge(self, delivery: Delivery) -> None:
         self.acknowledged.append(delivery)
         self.changed.set()
+
+    def reject(self, delivery: Delivery) -> None:
+        self.rejected.append(delivery)
+        self.changed.set()
+
+    def unbind(self, delivery: Delivery) -> None:
+        self.unbound.append(delivery.routing_key)
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
@@ -313,7 +324,7 @@ async def test_an_exception_that_cannot_be_shown_is_an_error_output(
 async def test_attributes_that_raise_do_not_wound_the_service(
     bench: MakeBench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Broken(Scripted):
+    class Broken(Durable):
         @property
         def attributes(self) -> dict[str, Any]:
             raise ValueError("no attributes")
@@ -342,7 +353,7 @@ async def test_a_handler_that_takes_too_long_is_cancelled(bench: MakeBench) -> N
         await asyncio.Event().wait()
 
     b = bench(Scripted(script))
-    b.manager._timeout = 0.01
+    b.manager._limits = Limits(timeout=0.01)
     await b.process(b.delivery({"type": "slow"}))
     assert b.bodies[0]["error_class"] == "HandlerTimeout"
     assert "slow took more than 0.01 s" in b.bodies[0]["error_message"]
@@ -1108,3 +1119,314 @@ class TestAudit:
         b.manager.quiet = True
         await b.process(b.delivery({"type": "x"}))
         assert entries() == []
+
+
+# A durable consumer
+
+
+class Durable(Scripted):
+    durable = True
+
+    @property
+    def routing_keys(self) -> tuple[str, ...]:
+        return ("production", "web")
+
+
+class Gated(Durable):
+    """Begins, and waits until the test lets it go on."""
+
+    def __init__(self) -> None:
+        super().__init__(nothing)
+        self.gate = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.began: list[str | None] = []
+
+    async def process_message(self, message: Message) -> None:
+        self.began.append(message.message_id)
+        self.begun.set()
+        await self.gate.wait()
+
+
+def again(delivery: Delivery, **values: Any) -> Delivery:
+    """What comes when *delivery* was not acknowledged."""
+    return replace(delivery, tag=delivery.tag + 100, redelivered=True, **values)
+
+
+async def test_a_redelivery_is_visible_to_the_handler(bench: MakeBench) -> None:
+    seen: list[tuple[bool, int]] = []
+
+    async def script(consumer: Scripted, message: Message) -> None:
+        seen.append((message.redelivered, message.delivery_count))
+
+    b = bench(Durable(script))
+    await b.process(b.delivery({"type": "x"}))
+    await b.process(replace(b.delivery({"type": "x"}), redelivered=True, delivery_count=2))
+    assert seen == [(False, 0), (True, 2)]
+    assert len(b.acknowledged) == 2
+
+
+def must_not_run(consumer: Blocking, message: Message) -> None:
+    pytest.fail("it was run")
+
+
+async def must_not_be_run(consumer: Scripted, message: Message) -> None:
+    pytest.fail("it was run")
+
+
+@pytest.mark.parametrize("poisoned", [Durable(must_not_be_run), Blocking(must_not_run)])
+async def test_what_was_delivered_too_often_is_reported_and_rejected(
+    bench: MakeBench, poisoned: Consumer
+) -> None:
+    poisoned.durable = True
+    b = bench(poisoned)
+    b.confirming = False
+    (key, *_) = poisoned.routing_keys
+    poison = b.delivery({"type": "x"}, envelope=requested("p"), key=key)
+    poison = replace(poison, delivery_count=3)
+    b.manager.delivered([poison])
+
+    await b.until(lambda: b.published)
+    assert not b.rejected, "it is not confirmed yet that anybody knows"
+    b.outbox.confirm([publication.number for publication in b.published])
+
+    await asyncio.wait_for(b.manager.drain(), 5)
+    assert (b.rejected, b.acknowledged) == ([poison], [])
+    (output,) = b.published
+    assert b.bodies[0]["error_class"] == "DeliveryLimitReached"
+    assert output.envelope.correlation_id == "p"
+    assert output.envelope.headers[END_HEADER]["outcome"] == "failed"
+
+
+async def test_the_last_attempt_is_made(bench: MakeBench) -> None:
+    b = bench(Durable(answer))
+    await b.process(replace(b.delivery({"type": "x"}), delivery_count=2))
+    assert [body["type"] for body in b.bodies] == ["answer"]
+    assert (len(b.acknowledged), b.rejected) == (1, [])
+
+
+async def test_a_consumer_that_is_not_durable_counts_no_deliveries(bench: MakeBench) -> None:
+    b = bench(Scripted(answer))
+    await b.process(replace(b.delivery({"type": "x"}), delivery_count=99))
+    assert [body["type"] for body in b.bodies] == ["answer"]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_a_handler_may_reject(bench: MakeBench, durable: bool) -> None:
+    async def script(consumer: Scripted, message: Message) -> None:
+        raise Reject("no such package")
+
+    consumer = Durable(script)
+    consumer.durable = durable
+    b = bench(consumer)
+    delivery = b.delivery({"type": "x"})
+    await b.process(delivery)
+    assert b.bodies[0] | {"fqdn": ""} == {
+        "fqdn": "",
+        "type": "error",
+        "error_class": "Reject",
+        "error_message": "no such package",
+    }
+    assert (b.rejected, b.acknowledged) == (([delivery], []) if durable else ([], [delivery]))
+
+
+async def test_a_plain_def_may_reject(bench: MakeBench) -> None:
+    def script(consumer: Blocking, message: Message) -> None:
+        raise Reject("never")
+
+    consumer = Blocking(script)
+    consumer.durable = True
+    b = bench(consumer)
+    await b.process(b.delivery({"type": "x"}, key="camac.production"))
+    assert (len(b.rejected), b.acknowledged) == (1, [])
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"kind": 1}', b"\xff"])
+async def test_what_cannot_be_read_is_rejected(bench: MakeBench, body: bytes) -> None:
+    b = bench(Durable(answer))
+    await b.process(b.delivery(body))
+    assert [each["error_class"] for each in b.bodies] == ["InvalidMessage"]
+    assert (len(b.rejected), b.acknowledged) == (1, [])
+
+
+@pytest.mark.parametrize("error", [InvalidMessage("in here"), ValueError("no")])
+async def test_what_fails_is_acknowledged(bench: MakeBench, error: Exception) -> None:
+    async def script(consumer: Scripted, message: Message) -> None:
+        raise error
+
+    b = bench(Durable(script))
+    await b.process(b.delivery({"type": "x"}))
+    assert (len(b.acknowledged), b.rejected) == (1, [])
+
+
+async def test_a_rejected_one_that_comes_again_is_rejected_again(bench: MakeBench) -> None:
+    b = bench(Durable(answer))
+    poison = replace(b.delivery({"type": "x"}), delivery_count=3)
+    await b.process(poison)
+    b.manager.channel_lost()
+    second = again(poison, delivery_count=4)
+    await b.process(second)
+    assert b.rejected == [poison, second]
+    assert len(b.published) == 1, "it is reported once"
+    assert not b.acknowledged
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+@pytest.mark.parametrize("message_id", ["m", None])
+async def test_one_that_runs_and_comes_again_is_acknowledged_when_it_is_done(
+    bench: MakeBench, message_id: str | None, concurrency: int
+) -> None:
+    consumer = Gated()
+    consumer.concurrency = concurrency
+    b = bench(consumer)
+    first = b.delivery({"type": "x"}, envelope=Envelope(message_id=message_id))
+    b.manager.delivered([first])
+    await asyncio.wait_for(consumer.begun.wait(), 5)
+
+    b.manager.channel_lost()
+    second = again(first)
+    b.manager.delivered([second])
+    await asyncio.sleep(0)  # there it would be looked at, if somebody is free
+    assert not b.acknowledged
+    consumer.gate.set()
+
+    await asyncio.wait_for(b.manager.drain(), 5)
+    assert consumer.began == [message_id]
+    assert b.acknowledged == ([first, second] if concurrency == 1 else [second])
+
+
+async def test_one_that_ran_and_comes_again_is_acknowledged(bench: MakeBench) -> None:
+    b = bench(Durable(answer))
+    first = b.delivery({"type": "x"})
+    await b.process(first)
+    b.manager.channel_lost()
+    second = again(first)
+    await b.process(second)
+    assert b.acknowledged == [first, second]
+    assert len(b.published) == 1
+
+
+async def test_what_came_under_an_old_key_is_not_run(bench: MakeBench) -> None:
+    b = bench(Durable(answer))
+    same = Envelope(message_id="same")
+    old = b.delivery({"type": "x"}, key="staging", envelope=same)
+    await b.process(old)
+    assert (b.bodies, b.unbound, b.acknowledged) == ([], ["staging"], [old])
+    for key in ("web", b.manager.queue):
+        await b.process(b.delivery({"type": key}, key=key))
+    assert [body["to"] for body in b.bodies] == ["web", "queue"]
+    await b.process(b.delivery({"type": "y"}, key="web", envelope=same))
+    assert b.bodies[-1]["to"] == "y", "sent to another of its keys, too"
+    assert b.unbound == ["staging"]
+
+
+async def test_keys_that_fail_wound_nothing(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Durable):
+        @property
+        def routing_keys(self) -> tuple[str, ...]:
+            raise RuntimeError("no keys today")
+
+    b = bench(Broken(answer))
+    await b.process(b.delivery({"type": "x"}))
+    assert [body["to"] for body in b.bodies] == ["x"]
+    assert "The routing keys of camac" in caplog.text
+
+
+async def test_what_waits_for_its_splay_is_not_acknowledged(bench: MakeBench) -> None:
+    b = bench(Durable(answer))
+    splayed = b.delivery(
+        {"type": "x"}, envelope=Envelope(message_id="s", headers={SPLAY_HEADER: 1})
+    )
+    b.manager.delivered([splayed])
+    await b.until(lambda: b.published)
+    await asyncio.wait_for(b.manager.drain(), 5)
+    assert b.acknowledged == [splayed]
+
+
+async def test_what_was_not_started_is_returned_at_the_end(bench: MakeBench) -> None:
+    consumer = Gated()
+    b = bench(consumer)
+    splayed = b.delivery(
+        {"type": "x"}, envelope=Envelope(message_id="s", headers={SPLAY_HEADER: 3_600_000})
+    )
+    running, waiting = b.delivery({"type": "y"}), b.delivery({"type": "z"})
+    b.manager.delivered([splayed, running, waiting])
+    await asyncio.wait_for(consumer.begun.wait(), 5)
+
+    b.manager.stop_holding()
+    late = b.delivery({"type": "late"})
+    b.manager.delivered([late])
+
+    assert b.manager.returned == [splayed, waiting, late]
+    assert b.manager.abandoned == 1
+    consumer.gate.set()
+    await asyncio.wait_for(b.manager.drain(), 5)
+    assert b.acknowledged == [running]
+    assert b.published == [], "nobody is told of an error: it is done later"
+
+
+async def test_with_nothing_begun_the_end_is_at_once(bench: MakeBench) -> None:
+    b = bench(Durable(answer))
+    b.manager.delivered(
+        [b.delivery({"type": "x"}, envelope=Envelope("s", headers={SPLAY_HEADER: 3_600_000}))]
+    )
+    b.manager.stop_holding()
+    await asyncio.wait_for(b.manager.drain(), 5)
+    assert (len(b.manager.returned), b.manager.abandoned) == (1, 0)
+
+
+async def test_what_is_returned_is_of_no_use_on_another_channel(bench: MakeBench) -> None:
+    b = bench(Durable(answer))
+    b.manager.stop_holding()
+    b.manager.delivered([b.delivery({"type": "x"})])
+    b.manager.channel_lost()
+    assert b.manager.returned == []
+
+
+def test_its_prefetch_is_its_concurrency(bench: MakeBench) -> None:
+    async def made() -> list[int | None]:
+        wide = Durable(answer)
+        wide.concurrency = 5
+        blocking = Blocking(lambda consumer, message: None)
+        blocking.durable, blocking.concurrency = True, 5
+        return [bench(each).manager.prefetch for each in (Scripted(answer), wide, blocking)]
+
+    assert asyncio.run(made()) == [None, 5, 1]
+
+
+@pytest.mark.parametrize("message_id", ["m", None])
+async def test_one_that_waits_for_its_splay_and_comes_again_is_run_once(
+    bench: MakeBench, message_id: str | None
+) -> None:
+    b = bench(Durable(answer))
+    envelope = Envelope(message_id=message_id, headers={SPLAY_HEADER: 3_600_000})
+    first = b.delivery({"type": "x"}, envelope=envelope)
+    b.manager.delivered([first])
+    await b.process_while_held(b.delivery({"type": "before"}))
+    b.manager.channel_lost()
+    second = again(first)
+    b.manager.delivered([second])
+    await b.process_while_held(b.delivery({"type": "after"}))
+    b.manager._released(b.manager._held.take_all())
+    await asyncio.wait_for(b.manager.drain(), 5)
+    assert b.acknowledged[2:] == [second]
+    assert [body["to"] for body in b.bodies] == ["before", "after", "x"]
+
+
+async def test_one_whose_outputs_are_not_confirmed_and_comes_again(bench: MakeBench) -> None:
+    b = bench(Durable(answer))
+    b.confirming = False
+    first = b.delivery({"type": "x"})
+    b.manager.delivered([first])
+    await b.until(lambda: b.published)
+    b.manager.channel_lost()
+    second = again(first)
+    b.manager.delivered([second])
+    b.confirming = True
+    await b.process_while_held(b.delivery({"type": "y"}))
+    b.outbox.confirm([publication.number for publication in b.published])
+    await asyncio.wait_for(b.manager.drain(), 5)
+    assert second in b.acknowledged
+    assert first not in b.acknowledged
+    assert [body["to"] for body in b.bodies] == ["x", "y"]

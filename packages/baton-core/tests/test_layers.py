@@ -36,6 +36,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "audit",
         "outbox",
         "remembered",
+        "running",
         "link",
         "exchanges",
         "durable",

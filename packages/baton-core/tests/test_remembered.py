@@ -40,3 +40,19 @@ def test_without_an_id_only_what_was_interrupted_and_comes_again() -> None:
     assert remembered.ran_before(delivery(redelivered=True))
     assert not remembered.ran_before(delivery(redelivered=True))
     assert not remembered.ran_before(delivery("a", redelivered=True))
+
+
+def test_what_was_rejected_is_known_as_long_as_it_is_remembered() -> None:
+    remembered = Remembered(1)
+    remembered.note_rejected(delivery("a"))  # of which it never heard
+    assert not remembered.was_rejected(delivery("a"))
+    assert not remembered.ran_before(delivery("a"))
+    assert not remembered.was_rejected(delivery("a"))
+    remembered.note_rejected(delivery("a"))
+    assert remembered.ran_before(delivery("a"))
+    assert remembered.was_rejected(delivery("a"))
+    remembered.note_rejected(delivery())
+    assert not remembered.was_rejected(delivery())
+    remembered.ran_before(delivery("b"))
+    assert not remembered.was_rejected(delivery("a"))
+    assert len(remembered) == 1

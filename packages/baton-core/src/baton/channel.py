@@ -15,12 +15,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from baton.consumer_manager import REMEMBERED, ConsumerManager, Origin
-from baton.errors import BatonError, MessageTooLarge, NotPermitted
+from baton.consumer_manager import ConsumerManager
+from baton.durable import dead_letter_topology, durable_queue, queue_name
+from baton.errors import BatonError, ConfigurationError, MessageTooLarge, NotPermitted
 from baton.exchanges import input_exchange, output_exchange
 from baton.link import Link, Phase, State
 from baton.message import new_id
 from baton.outbox import Outbox
+from baton.running import REMEMBERED, Limits, Origin
+from baton.text import printable
 from baton.transports import Binding, Queue, Topology, Transport
 from baton.watched import Rounds, Watched
 
@@ -66,7 +69,7 @@ class Channel(Watched):
         self.exchange_out = output_exchange(configuration, extension)
         self.managers: list[ConsumerManager] = []
         self._configuration = configuration
-        self._extension = extension
+        self.extension = extension
         self._outbox = Outbox(configuration.outbox_messages, configuration.outbox_bytes)
         self._outbox.on_open(self._wake_managers)
         self._rounds = Rounds()
@@ -84,23 +87,30 @@ class Channel(Watched):
 
     def add_consumer(self, consumer: Consumer, instance: str | None = None) -> ConsumerManager:
         """Have *consumer* receive what is sent to its routing keys, from now or from
-        :meth:`start` on. *instance* is the id of the service whose consumer it is."""
+        :meth:`start` on. *instance* is the id of the service whose consumer it is.
+
+        Raises ConfigurationError for a durable one whose queue has a name that is too long, or is
+        another one's.
+        """
         settings = self._configuration
         manager = ConsumerManager(
             consumer,
-            queue=f"{self._extension.name}.{consumer.server.fqdn or consumer.consumer_name}",
+            queue=self._queue_of(consumer),
             origin=Origin(
                 self.exchange_out.name,
-                app_id=self._extension.name,
+                app_id=self.extension.name,
                 user_id=settings.user_id,
                 instance=instance or new_id(),
             ),
             outbox=self._outbox,
-            timeout=settings.handler_timeout,
-            # All that may be delivered again after a channel was lost.
-            remembered=max(REMEMBERED, 2 * settings.prefetch),
+            limits=Limits(
+                settings.handler_timeout,
+                # All that may be delivered again after a channel was lost.
+                remembered=max(REMEMBERED, 2 * settings.prefetch),
+                deliveries=settings.delivery_limit,
+            ),
             flush=self._outbound.flush_soon,
-            acknowledge=self._inbound.acknowledge_soon,
+            source=self._inbound,
         )
         manager.quiet = self.quiet
         self.managers.append(manager)
@@ -124,6 +134,7 @@ class Channel(Watched):
                 with suppress(BatonError, TimeoutError):
                     async with asyncio.timeout(grace / 2):
                         await self._inbound.stop_consuming()
+                self._inbound.give_back()
                 await asyncio.gather(*(manager.drain() for manager in self.managers))
                 await self._outbound.drain()
         abandoned = Abandoned(
@@ -132,7 +143,7 @@ class Channel(Watched):
         self._outbox.close()
         for manager in self.managers:
             manager.stop()
-        self._inbound.flush_acknowledgements()
+        self._inbound.settle()
         await asyncio.gather(self._inbound.stop(), self._outbound.stop())
         return abandoned
 
@@ -147,6 +158,18 @@ class Channel(Watched):
         """A link went round: tell the watchers of the pulse if both have."""
         if self._rounds.complete(link, of=2):
             self.tell_pulse()
+
+    def _queue_of(self, consumer: Consumer) -> str:
+        """The name of the queue of *consumer*, or where it begins if it is not durable."""
+        fqdn, name = consumer.server.fqdn, consumer.consumer_name
+        if not consumer.durable:
+            return f"{self.extension.name}.{fqdn or name}"
+        queue = queue_name(self.extension, fqdn, name)
+        if any(manager.queue == queue for manager in self.managers):
+            raise ConfigurationError(
+                f'Two durable consumers of {fqdn} have the name "{name}": they would share a queue'
+            )
+        return queue
 
     def _wake_managers(self) -> None:
         for manager in self.managers:
@@ -169,6 +192,8 @@ class _ConsumingLink(Link):
         self._queues: dict[str, ConsumerManager] = {}
         self._consuming: set[str] = set()
         self._done: list[Delivery] = []
+        self._rejected: list[Delivery] = []
+        self._stale_keys: dict[tuple[str, str], None] = {}
         self._stopping = False
         self._asserted = 0
 
@@ -191,14 +216,16 @@ class _ConsumingLink(Link):
         known = set(self._queues.values())
         for manager in self._channel.managers:
             if manager not in known:
-                self._queues[f"{manager.queue}.{secrets.token_hex(8)}"] = manager
+                fresh = "" if manager.durable else f".{secrets.token_hex(8)}"
+                self._queues[f"{manager.queue}{fresh}"] = manager
         for queues in self._slices():
             await transport.declare(self._topology(queues))
             self.progressed()
             for queue in queues:
                 if queue not in self._consuming and not self._stopping:
                     self._consuming.add(queue)
-                    await transport.consume(queue, self._configuration.prefetch)
+                    prefetch = self._queues[queue].prefetch or self._configuration.prefetch
+                    await transport.consume(queue, prefetch)
                     self.progressed()
 
     async def assert_topology(self, transport: Transport) -> None:
@@ -206,6 +233,11 @@ class _ConsumingLink(Link):
         slices = self._slices()
         self._asserted = (self._asserted + 1) % len(slices)
         await transport.declare(self._topology(slices[self._asserted]))
+        while self._stale_keys:
+            queue, key = next(iter(self._stale_keys))
+            await transport.unbind(Binding(queue, self._channel.exchange.name, key))
+            del self._stale_keys[queue, key]
+            self.progressed()
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
         self.progressed()
@@ -227,17 +259,43 @@ class _ConsumingLink(Link):
         for manager in self._channel.managers:
             manager.channel_lost()
 
-    def acknowledge_soon(self, delivery: Delivery) -> None:
+    def acknowledge(self, delivery: Delivery) -> None:
         """Acknowledge *delivery* at the end of this turn of the loop, with its like."""
-        if not self._done:
-            asyncio.get_running_loop().call_soon(self.flush_acknowledgements)
+        self._settle_soon()
         self._done.append(delivery)
 
-    def flush_acknowledgements(self) -> None:
-        """Acknowledge what is done with."""
+    def reject(self, delivery: Delivery) -> None:
+        """Have *delivery* dead-lettered at the end of this turn of the loop."""
+        self._settle_soon()
+        self._rejected.append(delivery)
+
+    def unbind(self, delivery: Delivery) -> None:
+        """Take away the binding by which *delivery* came, with the next pulse."""
+        stale = (delivery.queue, delivery.routing_key)
+        if stale not in self._stale_keys:
+            logger.warning('%s: nobody listens on "%s" any more', *map(printable, stale))
+            self._stale_keys[stale] = None
+
+    def settle(self) -> None:
+        """Acknowledge what is done with, and reject what is to be."""
         done, self._done = self._done, []
-        if done and self.transport is not None:
-            self.transport.acknowledge(done)
+        rejected, self._rejected = self._rejected, []
+        if self.transport is not None:
+            if done:
+                self.transport.acknowledge(done)
+            if rejected:
+                self.transport.reject(rejected)
+
+    def give_back(self) -> None:
+        """What durable consumers do not start any more is for whoever comes next."""
+        for manager in self._channel.managers:
+            returned, manager.returned = manager.returned, []
+            if returned and self.transport is not None:
+                self.transport.give_back(returned)
+
+    def _settle_soon(self) -> None:
+        if not self._done and not self._rejected:
+            asyncio.get_running_loop().call_soon(self.settle)
 
     async def stop_consuming(self) -> None:
         """Have nothing more delivered."""
@@ -253,15 +311,26 @@ class _ConsumingLink(Link):
 
     def _topology(self, queues: Sequence[str]) -> Topology:
         exchange, exchange_out = self._channel.exchange, self._channel.exchange_out
+        dead = Topology()
+        if any(self._queues[name].durable for name in queues):
+            dead = dead_letter_topology(self._configuration, self._channel.extension)
         return Topology(
-            exchanges=(exchange, exchange_out),
-            queues=[Queue(name, arguments=self._arguments) for name in queues],
+            exchanges=(exchange, exchange_out, *dead.exchanges),
+            queues=[*dead.queues, *map(self._queue, queues)],
             bindings=[
-                Binding(name, exchange.name, key)
-                for name in queues
-                for key in self._queues[name].consumer.routing_keys
+                *dead.bindings,
+                *(
+                    Binding(name, exchange.name, key)
+                    for name in queues
+                    for key in self._queues[name].consumer.routing_keys
+                ),
             ],
         )
+
+    def _queue(self, name: str) -> Queue:
+        if self._queues[name].durable:
+            return durable_queue(self._configuration, self._channel.extension, name)
+        return Queue(name, arguments=self._arguments)
 
 
 class _PublishingLink(Link):

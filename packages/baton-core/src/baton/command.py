@@ -108,6 +108,7 @@ class Requester:
             expires=expires,
             user_id=self.user_id,
             app_id="baton",
+            persistent=True,  # one that waits in a durable queue is to outlive the broker
             headers=headers,
         )
         return [

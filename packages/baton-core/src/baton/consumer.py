@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from baton.errors import HandlerTimeout
+from baton.errors import DeliveryLimitReached, HandlerTimeout, InvalidMessage, Reject
 from baton.message import Message
 from baton.observer import Observable
 from baton.text import shorten, words_of
@@ -40,6 +40,12 @@ class Outcome:
         """``done`` or ``failed``, as ``baton-end`` has it."""
         return "done" if self.error is None else "failed"
 
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether nobody can do the command: it could not be read, or was given up."""
+        unreadable = isinstance(self.error, InvalidMessage) and not self.type
+        return unreadable or isinstance(self.error, Reject | DeliveryLimitReached)
+
 
 class Consumer(Observable):
     """Processes the commands that reach a server under its routing keys.
@@ -57,6 +63,11 @@ class Consumer(Observable):
     """
 
     concurrency = 1
+
+    durable = False
+    """Whether commands wait while the server is away: its queue outlives the service. May be set
+    on an instance before it is added. Such a command is run at least once, so a handler should do
+    no harm when it is run again: ``message.redelivered`` says that it may have been begun."""
 
     def __init__(self, consumer_name: str, server: Server) -> None:
         self.consumer_name = consumer_name
@@ -82,7 +93,8 @@ class Consumer(Observable):
 
         Called for each command that is a JSON object with a string ``type``, has not expired, and
         was not processed before. What it notifies is published at once and belongs to that
-        command. What it raises becomes an error output; the service goes on.
+        command. What it raises becomes an error output; the service goes on. Reject, raised by a
+        :attr:`durable` consumer, has the command dead-lettered, too.
         """
         raise NotImplementedError
 
@@ -159,6 +171,7 @@ def decode(delivery: Delivery) -> Message:
         delivery.routing_key,
         delivery.redelivered,
         delivery.received,
+        delivery.delivery_count,
     )
 
 

@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from baton import audit
@@ -39,6 +38,7 @@ from baton.message import (
 )
 from baton.outbox import Outbox, Output
 from baton.remembered import Remembered
+from baton.running import Command, Limits, Origin, Source, stopping, too_often
 from baton.splay import Held, draw
 from baton.where import parse_header
 from baton.worker import Mailbox, Worker
@@ -48,37 +48,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED: Final = 1024
-"""Message ids that a consumer remembers at least, so as to run none twice."""
 _WORKER_WINDOW: Final = 32
 _TURN: Final = 0.005
 """Seconds that handlers which never wait may hold the event loop before it has a turn."""
-
-
-@dataclass(slots=True, eq=False)
-class Command:
-    """A command in progress. ``held`` is how long it had to wait for its splay, in seconds; it was
-    acknowledged before."""
-
-    delivery: Delivery
-    started: float
-    reply_to: str | None
-    held: float = 0.0
-    acknowledged: bool = False
-    outputs: int = 0
-    unconfirmed: int = 0
-    finished: bool = False
-    last: Output | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who publishes: what every output of a service says of its sender."""
-
-    exchange_out: str
-    app_id: str
-    user_id: str | None
-    instance: str
 
 
 _current: ContextVar[Command | None] = ContextVar("baton_command", default=None)
@@ -87,9 +59,8 @@ _current: ContextVar[Command | None] = ContextVar("baton_command", default=None)
 class ConsumerManager:
     """Runs one consumer.
 
-    *outbox* takes its outputs; *flush* is called when some are to be sent; *acknowledge* when
-    deliveries are done with. *timeout* is HANDLER_TIMEOUT in seconds, *remembered* how many message
-    ids are known again. Everything but :meth:`update` happens on the event loop.
+    *outbox* takes its outputs; *flush* is called when some are to be sent; *source* hears what
+    becomes of deliveries. Everything but :meth:`update` happens on the event loop.
     """
 
     def __init__(
@@ -99,23 +70,26 @@ class ConsumerManager:
         origin: Origin,
         outbox: Outbox,
         *,
-        timeout: float,
-        remembered: int = REMEMBERED,
+        limits: Limits,
         flush: Callable[[], None],
-        acknowledge: Callable[[Delivery], None],
+        source: Source,
     ) -> None:
         self.consumer = consumer
         self.queue = queue
         self._origin = origin
         self._outbox = outbox
-        self._timeout = timeout
-        self._remembered = Remembered(remembered)
+        self.durable = consumer.durable
+        """Whether its commands wait while it is away."""
+        self.returned: list[Delivery] = []
+        """What is not to be started any more, and waits in the durable queue again."""
+        self._limits = limits
+        self._remembered = Remembered(limits.remembered)
         self.quiet = False
         """Whether nothing is logged of what the consumer does."""
         self._stopping = False
         self._stopped = False
         self._flush = flush
-        self._acknowledge = acknowledge
+        self._source = source
         self._buffer: deque[Delivery] = deque()
         self._held = Held[Command](self._released)
         self._due: deque[Command] = deque()
@@ -142,11 +116,29 @@ class ConsumerManager:
         for runner in self._runners:
             runner.start()
 
+    @property
+    def prefetch(self) -> int | None:
+        """How many deliveries it is to have in advance; None for as many as is set. What waits here
+        behind a durable command would be counted as begun when that one ends the process."""
+        if not self.durable:
+            return None
+        return 1 if self.consumer.blocking else self.consumer.concurrency
+
     def stop_holding(self) -> None:
-        """From now on nothing waits for a splay: what does so is answered with an error."""
+        """From now on nothing waits for a splay: what does so is answered with an error. Of a
+        durable consumer, nothing is started any more."""
         self._stopping = True
-        for command in self._held.take_all():
-            self._refuse(command, _stopping())
+        held = [*self._due, *self._held.take_all()] if self.durable else self._held.take_all()
+        if self.durable:
+            self._due.clear()
+            self._running.difference_update(held)
+            self.returned += [command.delivery for command in held]
+            self.returned += self._buffer
+            self._buffer.clear()
+            self._settle()
+            return
+        for command in held:
+            self._refuse(command, stopping())
 
     def stop(self) -> None:
         """Give up what is running. An async handler is cancelled; a thread is left behind. May be
@@ -175,6 +167,9 @@ class ConsumerManager:
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
         """Take *deliveries*, to be processed in order."""
+        if self.durable and self._stopping:
+            self.returned += deliveries
+            return
         self._buffer.extend(deliveries)
         self._idle.clear()
         self._wake.set()
@@ -186,6 +181,7 @@ class ConsumerManager:
     def channel_lost(self) -> None:
         """What was delivered comes again, if it comes: forget what was not started."""
         self._buffer.clear()
+        self.returned.clear()
         self._remembered.interrupted(
             command.delivery for command in self._running if not command.acknowledged
         )
@@ -219,7 +215,10 @@ class ConsumerManager:
             while (self._due or self._buffer) and self._outbox.open:
                 command = self._next()
                 if command is not None:
-                    await self._do(command)
+                    _current.set(command)
+                    outcome = await self._handle(command)
+                    self._conclude(command, outcome)
+                    _current.set(None)
                 if clock() - turn > _TURN:
                     await asyncio.sleep(0)
                     turn = clock()
@@ -240,12 +239,14 @@ class ConsumerManager:
 
     async def _handle(self, command: Command) -> Outcome:
         try:
-            return await self.consumer.handle_message(command.delivery, self._timeout)
+            return await self.consumer.handle_message(command.delivery, self._limits.timeout)
         except asyncio.CancelledError as error:
             if not self._stopped:
                 # The handler cancelled the task that it runs in, or somebody did: another goes on.
                 self.consumer.notify_failure(error)
-                self._end(command, Outcome(error).name)
+                self._conclude(command, Outcome(error))
+                self._runners = [runner for runner in self._runners if not runner.done()]
+                self._runners.append(asyncio.get_running_loop().create_task(self._run()))
             raise
         except BaseException as error:  # from what an extension overrides
             logger.exception("%s", self.consumer.consumer_name)
@@ -276,7 +277,7 @@ class ConsumerManager:
 
     def _run_in_worker(self, command: Command, mailbox: Mailbox) -> None:
         command.started = time.monotonic()
-        if _expired(command):
+        if command.expired:
             mailbox.post(lambda: self._end_in_worker(command, None))
             return
         _current.set(command)
@@ -295,7 +296,7 @@ class ConsumerManager:
         if outcome is None:
             self._expire(command)
         else:
-            self._end_with(command, outcome)
+            self._conclude(command, outcome)
 
     def _next(self) -> Command | None:
         """The command to run next; None if what came next is not to be run now, or not at all."""
@@ -303,7 +304,7 @@ class ConsumerManager:
             return self._begin(self._buffer.popleft())
         command = self._due.popleft()
         command.started = time.monotonic()
-        if _expired(command):
+        if command.expired:
             self._expire(command)
             return None
         return command
@@ -313,9 +314,12 @@ class ConsumerManager:
         envelope = delivery.envelope
         reply_to = envelope.reply_to if is_reply_key(envelope.reply_to) else None
         command = Command(delivery, time.monotonic(), reply_to)
+        if self.durable and self._is_stale(delivery):
+            self._source.unbind(delivery)
+            self._source.acknowledge(delivery)
+            return None
         if self._remembered.ran_before(delivery):
-            logger.debug("Delivered again, not run again: %r", envelope.message_id)
-            self._acknowledge(delivery)
+            self._come_again(delivery)
             return None
         try:
             where = parse_header(envelope.headers.get(WHERE_HEADER))
@@ -327,29 +331,56 @@ class ConsumerManager:
             return None
         if not is_meant:
             logger.debug("For other servers: %r", envelope.message_id)
-            self._acknowledge(delivery)
+            self._source.acknowledge(delivery)
             return None
         self._running.add(command)
-        if _expired(command):
+        if command.expired:
             self._expire(command)
+            return None
+        if self.durable and delivery.delivery_count >= self._limits.deliveries:
+            self._refuse(command, too_often(delivery.delivery_count))
             return None
         if delay:
             self._hold(command, delay)
             return None
         return command
 
+    def _is_stale(self, delivery: Delivery) -> bool:
+        """Whether it came under a key that the consumer had once, and has not any more. A dead
+        letter that is tried again comes straight to the queue, by its name."""
+        try:
+            return delivery.routing_key not in (*self.consumer.routing_keys, self.queue)
+        except Exception:
+            logger.exception("The routing keys of %s", self.consumer.consumer_name)
+            return False
+
+    def _come_again(self, delivery: Delivery) -> None:
+        """*delivery* brings a command that ran, or still runs. That of a durable consumer is
+        acknowledged when it is done, and not before."""
+        logger.debug("Delivered again, not run again: %r", delivery.envelope.message_id)
+        for command in self._running if self.durable else ():
+            if command.is_in(delivery):
+                command.delivery = delivery
+                return
+        if self._remembered.was_rejected(delivery):
+            self._source.reject(delivery)
+        else:
+            self._source.acknowledge(delivery)
+
     def _hold(self, command: Command, delay: float) -> None:
-        """Have *command* wait. It is acknowledged, or a few would hold up all others."""
+        """Have *command* wait. It is acknowledged, or a few would hold up all others; but a durable
+        one is not, and does."""
         try:
             if self._stopping:
-                raise _stopping()
+                raise stopping()
             self._held.hold(command, delay, len(command.delivery.body))
         except (Stopping, TooManyHeld) as error:
             self._refuse(command, error)
             return
         command.held = delay
-        command.acknowledged = True
-        self._acknowledge(command.delivery)
+        if not self.durable:
+            command.acknowledged = True
+            self._source.acknowledge(command.delivery)
 
     def _released(self, commands: Sequence[Command]) -> None:
         self._due.extend(commands)
@@ -363,7 +394,11 @@ class ConsumerManager:
             self.consumer.notify_failure(error)
         finally:
             _current.reset(token)
-        self._end(command, Outcome(error).name)
+        self._conclude(command, Outcome(error))
+
+    def _conclude(self, command: Command, outcome: Outcome) -> None:
+        command.rejected = self.durable and outcome.is_hopeless
+        self._end(command, outcome.name, outcome.type)
 
     def _expire(self, command: Command) -> None:
         logger.warning("Dropped a command that had expired: %s", command.delivery.envelope)
@@ -468,8 +503,11 @@ class ConsumerManager:
     def _complete(self, command: Command) -> None:
         if command.finished and not command.unconfirmed and command in self._running:
             self._running.discard(command)
-            if not command.acknowledged:
-                self._acknowledge(command.delivery)
+            if command.rejected:
+                self._remembered.note_rejected(command.delivery)
+                self._source.reject(command.delivery)
+            elif not command.acknowledged:
+                self._source.acknowledge(command.delivery)
             self._settle()
 
     def _give_up(self, command: Command) -> None:
@@ -484,14 +522,3 @@ class ConsumerManager:
     def _settle(self) -> None:
         if not self._running and not self._buffer:
             self._idle.set()
-
-
-def _expired(command: Command) -> bool:
-    """Whether it has waited here, beside its splay, for longer than its expiry."""
-    delivery = command.delivery
-    expires = delivery.envelope.expires
-    return expires is not None and command.started - delivery.received - command.held >= expires
-
-
-def _stopping() -> Stopping:
-    return Stopping("The service was stopped before the splay was over: nothing was done")

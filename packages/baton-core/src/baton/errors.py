@@ -10,6 +10,8 @@
     │   ├── UnknownMessageType       a consumer was sent a type it does not know
     │   └── MessageTooLarge          longer than the broker takes
     ├── HandlerTimeout               process_message ran longer than HANDLER_TIMEOUT
+    ├── Reject                       raised by a consumer: nobody can do this command
+    ├── DeliveryLimitReached         a durable command was begun too often, and never done
     ├── Stopping                     the service ended before a command's splay was over
     ├── TooManyHeld                  more commands wait for their splay than may
     ├── InstanceTaken                another process is this monitor instance
@@ -83,6 +85,18 @@ class MessageTooLarge(MessageError):
 
 class HandlerTimeout(BatonError):
     """``process_message`` ran longer than ``HANDLER_TIMEOUT`` and was cancelled."""
+
+
+class Reject(BatonError):
+    """Raised by a consumer for a command that is not to be tried again.
+
+    It becomes an error output, as whatever is raised. A durable consumer's command ends among the
+    dead letters, too, where somebody can look at it.
+    """
+
+
+class DeliveryLimitReached(BatonError):
+    """A durable command was delivered ``DELIVERY_LIMIT`` times, and never done: it is given up."""
 
 
 class Stopping(BatonError):

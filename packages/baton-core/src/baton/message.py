@@ -86,7 +86,15 @@ class Message(Mapping[str, Any]):
     ('ping', 'production', None)
     """
 
-    __slots__ = ("_body", "envelope", "raw", "received", "redelivered", "routing_key")
+    __slots__ = (
+        "_body",
+        "delivery_count",
+        "envelope",
+        "raw",
+        "received",
+        "redelivered",
+        "routing_key",
+    )
 
     def __init__(
         self,
@@ -96,14 +104,18 @@ class Message(Mapping[str, Any]):
         routing_key: str = "",
         redelivered: bool = False,
         received: float | None = None,
+        delivery_count: int = 0,
     ) -> None:
         self._body = body
         self.raw = raw
         self.envelope = envelope or Envelope()
         self.routing_key = routing_key
         self.redelivered = redelivered
+        """Whether it was delivered before, perhaps to another process: it may have been begun."""
         self.received = received
         """When this process received it, by ``time.monotonic()``; None if it was not received."""
+        self.delivery_count = delivery_count
+        """How often it was delivered before, as far as the broker counts it: in a quorum queue."""
 
     @classmethod
     def decode(
@@ -113,9 +125,12 @@ class Message(Mapping[str, Any]):
         routing_key: str = "",
         redelivered: bool = False,
         received: float | None = None,
+        delivery_count: int = 0,
     ) -> Message:
         """Read *raw* as a JSON object with a string ``type``; raise InvalidMessage if it is not."""
-        return cls(decode_body(raw), raw, envelope, routing_key, redelivered, received)
+        return cls(
+            decode_body(raw), raw, envelope, routing_key, redelivered, received, delivery_count
+        )
 
     @property
     def type(self) -> str:

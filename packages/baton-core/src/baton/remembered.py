@@ -16,7 +16,7 @@ class Remembered:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._ids: OrderedDict[str, None] = OrderedDict()
+        self._ids: OrderedDict[str, bool] = OrderedDict()
         self._interrupted: Counter[tuple[str, bytes]] = Counter()
 
     def __len__(self) -> int:
@@ -33,10 +33,20 @@ class Remembered:
             return True
         if message_id in self._ids:
             return True
-        self._ids[message_id] = None
+        self._ids[message_id] = False
         if len(self._ids) > self.most:
             self._ids.popitem(last=False)
         return False
+
+    def note_rejected(self, delivery: Delivery) -> None:
+        """*delivery* was rejected: it is to be again, if it comes again."""
+        message_id = delivery.envelope.message_id
+        if message_id is not None and message_id in self._ids:
+            self._ids[message_id] = True
+
+    def was_rejected(self, delivery: Delivery) -> bool:
+        """Whether it was, as far as that is known."""
+        return self._ids.get(delivery.envelope.message_id or "", False)
 
     def interrupted(self, deliveries: Iterable[Delivery]) -> None:
         """The channel of *deliveries*, which run and are not acknowledged, is lost: they come
