@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,11 +26,20 @@ from baton.cli.fleet.asking import ask
 from baton.cli.fleet.collecting import Question
 from baton.cli.fleet.options import FleetOptions
 from baton.configuration import configure
+from baton.durable import dead_letter_topology, dead_letters, durable_queue, queue_name
 from baton.extension import Extension
 from baton.fleet import Collection, Request
 from baton.message import Envelope
 from baton.testing import ServiceFactory
-from baton.transports import Publication
+from baton.transports import (
+    Binding,
+    Delivery,
+    Exchange,
+    Publication,
+    Topology,
+    TransportListener,
+    open_transport,
+)
 from baton.transports.memory import MemoryBroker, memory_broker
 from baton_ping.service import PingService
 
@@ -399,3 +408,63 @@ def make_web() -> Iterator[Callable[[], Web]]:
 def web(make_web: Callable[[], Web]) -> Web:
     """A web application that answers what a test says."""
     return make_web()
+
+
+class Graveyard(TransportListener):
+    """Has commands to servers of an extension die, at a broker in this process."""
+
+    def __init__(self, url: str, extension: Extension = EXTENSION) -> None:
+        self.configuration = Configuration(rabbit_url=url)
+        self.extension = extension
+        self.transport = open_transport(
+            self.configuration, self.configuration.endpoints[0], self, "graveyard"
+        )
+        self._deliveries: list[Delivery] = []
+        self._told = asyncio.Event()
+        self._number = 0
+
+    def delivered(self, deliveries: Sequence[Delivery]) -> None:
+        """A command is at its server."""
+        self._deliveries += deliveries
+        self._told.set()
+
+    async def bury(self, server: str, body: bytes = b'{"type":"greet"}', **envelope: Any) -> None:
+        """Have a command that was sent to everybody be rejected by *server*."""
+        envelope.setdefault("persistent", True)
+        queue = await self.queue_of(server)
+        binding = Binding(queue, "baton_greet_in", "production")
+        await self.transport.declare(Topology([Exchange("baton_greet_in")], (), [binding]))
+        self._told.clear()
+        self.publish(binding.exchange, binding.key, body, Envelope(**envelope))
+        await self.transport.consume(queue, 1)
+        await self._told.wait()
+        await self.transport.unbind(binding)
+        self.transport.reject([self._deliveries.pop()])
+        await self.transport.cancel(queue)
+
+    async def queue_of(self, server: str) -> str:
+        """The durable queue of *server*, which is there."""
+        queue = queue_name(self.extension, server, "greeter")
+        declared = durable_queue(self.configuration, self.extension, queue)
+        await self.transport.declare(Topology(queues=[declared]))
+        return queue
+
+    def publish(self, exchange: str, key: str, body: bytes, envelope: Envelope) -> None:
+        """Publish what somebody may have made up."""
+        self._number += 1
+        self.transport.publish([Publication(self._number, exchange, key, body, envelope)])
+
+    def forge(self, body: bytes = b'{"type":"greet"}', **envelope: Any) -> None:
+        """Put something among the dead letters that did not die."""
+        self.publish("", dead_letters(self.extension), body, Envelope(**envelope))
+
+
+@pytest.fixture
+async def graveyard(memory_url: str) -> AsyncIterator[Graveyard]:
+    """Dead letters of baton-greet, none yet, at the broker ``memory_url``."""
+    graveyard = Graveyard(memory_url)
+    await graveyard.transport.open()
+    topology = dead_letter_topology(graveyard.configuration, graveyard.extension)
+    await graveyard.transport.declare(topology)
+    yield graveyard
+    await graveyard.transport.close()
