@@ -67,12 +67,17 @@ def inequivalent(flag: str, kind: str, name: str, ours: str, theirs: str) -> str
                 inequivalent("x-queue-type", "queue", "m", "'quorum'", "'classic'")
             ),
             FlagMismatch,
-            "set CLUSTER to what it was",
+            "set CLUSTER (a monitor's) or DURABLE_QUEUES (a service's) to what it was",
         ),
         (
             amqp.ChannelPreconditionFailed(inequivalent("x-expires", "queue", "m", "1", "none")),
             FlagMismatch,
             "--instance",
+        ),
+        (
+            amqp.ChannelPreconditionFailed(inequivalent("x-expires", "queue", "m", "1", "2")),
+            FlagMismatch,
+            "set DURABLE_FOR to what it was, or delete the queue when it is empty",
         ),
     ],
 )

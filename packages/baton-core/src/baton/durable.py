@@ -37,8 +37,10 @@ _REASON: Final = "x-first-death-reason"
 def queue_name(extension: Extension, fqdn: str, consumer_name: str) -> str:
     """The durable queue of a consumer: ``<extension>.<fqdn>.<consumer_name>``.
 
-    Raises ConfigurationError for a name that is too long.
+    Raises ConfigurationError for a name that is too long, or a server without one.
     """
+    if not fqdn:
+        raise ConfigurationError("A durable consumer needs a server with a name: set FQDN")
     name = f"{extension.name}.{fqdn}.{consumer_name}"
     try:
         return check_name(name, LONGEST_QUEUE)

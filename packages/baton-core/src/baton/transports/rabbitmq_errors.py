@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiormq import exceptions as amqp
 
@@ -30,6 +30,11 @@ _INEQUIVALENT = re.compile(
     r"inequivalent arg '(?P<flag>[^']+)' for (?P<kind>exchange|queue) '(?P<name>[^']*)'"
     r".*received (?P<ours>.+) but current is (?P<theirs>.+)$"
 )
+_SETTINGS: Final = {
+    "x-queue-type": "CLUSTER (a monitor's) or DURABLE_QUEUES (a service's)",
+    "x-expires": "DURABLE_FOR",
+}
+"""What decides an argument of a queue that outlives a process."""
 _LOCKED = re.compile(r"locked queue '([^']*)'")
 _TOO_LARGE = re.compile(r"message size (\d+) is larger than configured max size (\d+)")
 
@@ -78,8 +83,8 @@ def _flag_mismatch(text: str) -> TopologyError | None:
     ours, theirs = found["ours"].strip("'"), found["theirs"].strip("'")
     if kind == "exchange" and flag == "durable":
         remedy = f"set INTEROP: {str(theirs == 'false').lower()}, or delete the exchange"
-    elif kind == "queue" and flag == "x-queue-type":
-        remedy = "set CLUSTER to what it was, or delete the queue"
+    elif kind == "queue" and flag in _SETTINGS and theirs != "none":
+        remedy = f"set {_SETTINGS[flag]} to what it was, or delete the queue when it is empty"
     else:
         setting = "EXCHANGE or EXCHANGE_OUT" if kind == "exchange" else "--instance"
         remedy = f"delete the {kind}, or choose another name with {setting}"
