@@ -126,7 +126,7 @@ async def reader(vhost: Vhost) -> AsyncIterator[AsyncReader[OutputMonitor]]:
     """What is said, from now on, however often the connection is lost."""
     monitor = OutputMonitor(vhost.configuration(**QUICK), EXTENSION)
     monitor.instance = "kept"
-    reader, ready = AsyncReader(monitor, timeout=30), asyncio.Event()
+    reader, ready = AsyncReader(monitor, timeout=60), asyncio.Event()
     await monitor.start(lambda state: ready.set() if state.phase is Phase.READY else None)
     await asyncio.wait_for(ready.wait(), 30)
     yield reader
@@ -282,8 +282,8 @@ async def test_a_broker_that_is_killed_keeps_what_waits(
 ) -> None:
     fleet.visit()
     fleet.send(*range(100), expires=600)
-    rabbitmq.kill()
-    rabbitmq.start()
+    await asyncio.to_thread(rabbitmq.kill)
+    await asyncio.to_thread(rabbitmq.start)
     with fleet.server():
         said = {(await reader.next())["message"] for _ in range(100)}
     assert said == {f"patched {n}" for n in range(100)}

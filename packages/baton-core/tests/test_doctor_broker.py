@@ -16,7 +16,7 @@ from baton.transports import Binding, Delivery, Exchange, Queue, Topology, Trans
 from baton.transports.memory import MemoryBroker, MemoryTransport, memory_broker
 
 PING = Extension("baton-ping")
-PERMIT = "rabbitmqctl set_permissions -p / guest '^(baton_ping_in|baton_ping_out|baton-ping"
+PERMIT = "rabbitmqctl set_permissions -p / guest '^(baton_ping_in(_dead)?|baton_ping_out|baton-ping"
 
 
 @pytest.fixture

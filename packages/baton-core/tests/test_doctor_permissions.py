@@ -21,6 +21,7 @@ def test_what_it_permits() -> None:
     queue = "baton-ping.web01.example.org.0123"
     for name, permitted in {
         "baton_ping_in": (True, False, True),
+        "baton_ping_in_dead": (True, True, True),
         "baton_ping_out": (True, True, False),
         queue: (True, True, True),
         f"my-{queue}": (False, False, False),

@@ -25,18 +25,20 @@ def set_permissions(vhost: str, user: str, needs: Iterable[Needs]) -> str:
     >>> set_permissions("baton", "web", [Needs("baton-ping", "baton_ping_in", "baton_ping_out")])
     ... # doctest: +NORMALIZE_WHITESPACE
     "rabbitmqctl set_permissions -p baton web
-     '^(baton_ping_in|baton_ping_out|baton-ping\\\\..*)$'
-     '^(baton_ping_out|baton-ping\\\\..*)$'
-     '^(baton_ping_in|baton-ping\\\\..*)$'"
+     '^(baton_ping_in(_dead)?|baton_ping_out|baton-ping\\\\..*)$'
+     '^(baton_ping_in_dead|baton_ping_out|baton-ping\\\\..*)$'
+     '^(baton_ping_in(_dead)?|baton-ping\\\\..*)$'"
     """
     needs = list(needs)
     configure, write, read = [], [], []
     for each in needs:
         queues = f"{_escape(each.extension)}\\..*"
         exchange, exchange_out = _escape(each.exchange), _escape(each.exchange_out)
-        configure += [exchange, exchange_out, queues]
-        write += [exchange_out, queues]
-        read += [exchange, queues]
+        # Those of durable consumers, if it has some, are beside the others.
+        dead = f"{exchange}_dead"
+        configure += [f"{exchange}(_dead)?", exchange_out, queues]
+        write += [dead, exchange_out, queues]
+        read += [f"{exchange}(_dead)?", queues]
     patterns = [shlex.quote(f"^({'|'.join(names)})$") for names in (configure, write, read)]
     return " ".join(
         ["rabbitmqctl set_permissions -p", shlex.quote(vhost), shlex.quote(user), *patterns]
