@@ -11,6 +11,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of tests/faults; here, since pytest reads its conftest only when it collects it."""
     group = parser.getgroup("faults", "the fault suite, tests/faults")
     group.addoption("--fault-seed", type=int, help="what its chance comes from, to repeat a run")
+    group.addoption("--fault-runs", type=int, default=1, help="how often each scenario is run")
     group.addoption(
         "--write-guarantees",
         action="store_true",

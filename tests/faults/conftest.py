@@ -56,6 +56,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     return report
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each scenario as often as ``--fault-runs`` says; its row has all of them."""
+    runs = metafunc.config.getoption("fault_runs", 1)
+    if runs > 1 and "scenario" in metafunc.fixturenames:
+        metafunc.fixturenames.append("fault_run")
+        metafunc.parametrize("fault_run", range(runs))
+
+
 @pytest.fixture
 def fault_seed(request: pytest.FixtureRequest) -> int:
     """What this test's chance comes from: ``--fault-seed``, or any number."""

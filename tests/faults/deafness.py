@@ -18,6 +18,8 @@ from faults.history import Event, History, Kind
 HEARS = 2.0
 """Seconds within which a service that is ready begins with a probe, on a busy machine too."""
 READY = "ready"
+TOLD = 3.0
+"""Seconds that it may take to notice what the broker or the line tells: see ``notice``."""
 
 
 @dataclass(frozen=True, slots=True)

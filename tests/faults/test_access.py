@@ -12,6 +12,7 @@ import pytest
 from baton.link import Phase
 from brokers import Vhost
 from brokers.waiting import wait_until
+from faults.deafness import TOLD
 from faults.scenario import QUICK, Load, MakeScenario
 
 AGAIN: Final = 10.0
@@ -25,7 +26,7 @@ LISTED: Final = 15.0
 async def test_connections_closed_by_the_management_api(
     vhost: Vhost, scenario: MakeScenario
 ) -> None:
-    async with scenario("connections closed by the management API") as run:
+    async with scenario("connections closed by the management API", notice=TOLD) as run:
         await run.in_flight()
 
         def close() -> None:
@@ -44,7 +45,7 @@ async def test_connections_closed_by_the_management_api(
 @pytest.mark.quick
 async def test_connections_closed(vhost: Vhost, scenario: MakeScenario) -> None:
     load = Load(commands=200, servers=4, under_way=40, expires=2.0)
-    async with scenario("connections closed, twice", load=load) as run:
+    async with scenario("connections closed, twice", load=load, notice=TOLD) as run:
         for share in (1 / 3, 2 / 3):
             await run.in_flight(share)
             with run.fault():

@@ -10,6 +10,7 @@ import pytest
 
 from baton.link import Phase
 from brokers import Broker
+from faults.deafness import TOLD
 from faults.scenario import MakeScenario
 
 AGAIN: Final = 10.0
@@ -21,7 +22,7 @@ LONG: Final = 8.0
 
 
 async def test_restart(rabbitmq: Broker, scenario: MakeScenario) -> None:
-    async with scenario("restart") as run:
+    async with scenario("restart", notice=TOLD) as run:
         await run.in_flight()
         with run.fault():
             await asyncio.to_thread(rabbitmq.restart)
@@ -31,7 +32,7 @@ async def test_restart(rabbitmq: Broker, scenario: MakeScenario) -> None:
 
 
 async def test_kill(rabbitmq: Broker, scenario: MakeScenario) -> None:
-    async with scenario("kill -9") as run:
+    async with scenario("kill -9", notice=TOLD) as run:
         await run.in_flight()
         with run.fault():
             await asyncio.to_thread(rabbitmq.kill)

@@ -10,6 +10,7 @@ import pytest
 
 from baton.transports import Exchange, Topology, TransportListener, open_transport
 from brokers import Vhost
+from faults.deafness import TOLD
 from faults.scenario import MakeScenario, Scenario
 
 AGAIN: Final = 10.0
@@ -27,7 +28,7 @@ async def judge(run: Scenario, within: float = AGAIN) -> None:
 
 async def test_queues_of_servers_deleted(vhost: Vhost, scenario: MakeScenario) -> None:
     """Each of their consumers is cancelled."""
-    async with scenario("the servers' queues deleted", deletes=True) as run:
+    async with scenario("the servers' queues deleted", deletes=True, notice=TOLD) as run:
         await run.in_flight()
         with run.fault():
             deleted = await asyncio.to_thread(vhost.delete_queues, "baton-faults.web")
@@ -36,7 +37,7 @@ async def test_queues_of_servers_deleted(vhost: Vhost, scenario: MakeScenario) -
 
 
 async def test_queue_of_the_monitor_deleted(vhost: Vhost, scenario: MakeScenario) -> None:
-    async with scenario("the monitor's queue deleted", deletes=True) as run:
+    async with scenario("the monitor's queue deleted", deletes=True, notice=TOLD) as run:
         await run.in_flight()
         with run.fault():
             await asyncio.to_thread(vhost.delete_queue, "baton-faults-monitor.faults")
@@ -48,7 +49,7 @@ async def test_exchange_deleted(
     vhost: Vhost, scenario: MakeScenario, exchange: str, name: str
 ) -> None:
     """A publish finds out that the output exchange is gone: the channel is closed (404)."""
-    async with scenario(f"the {name} exchange deleted", deletes=True) as run:
+    async with scenario(f"the {name} exchange deleted", deletes=True, notice=TOLD) as run:
         await run.in_flight()
         with run.fault():
             await asyncio.to_thread(vhost.delete_exchange, exchange)
@@ -84,7 +85,7 @@ async def test_exchange_made_anew_by_somebody_else(
 
 
 async def test_virtual_host_deleted(vhost: Vhost, scenario: MakeScenario) -> None:
-    async with scenario("the virtual host deleted and made anew", deletes=True) as run:
+    async with scenario("the virtual host deleted and made anew", deletes=True, notice=TOLD) as run:
         await run.in_flight()
         with run.fault():
             await asyncio.to_thread(vhost.api.delete_vhost, vhost.name)
@@ -94,7 +95,7 @@ async def test_virtual_host_deleted(vhost: Vhost, scenario: MakeScenario) -> Non
 
 async def test_acknowledged_twice(scenario: MakeScenario) -> None:
     """The broker closes the channel (406): what it had delivered comes again, and is not run."""
-    async with scenario("a channel closed (406)") as run:
+    async with scenario("a channel closed (406)", notice=TOLD) as run:
         await run.in_flight()
         with run.fault():
             services = run.services.values()
