@@ -24,6 +24,8 @@ class Verdict:
     seed: int
     sent: int
     done: int
+    failed: int
+    """Commands whose end tells that they were not done: they expired, or raised an error."""
     missing: tuple[str, ...]
     unknown: int
     outputs_seen: int
@@ -64,7 +66,7 @@ class Verdict:
         again = ", ".join(f"{seconds:.2f} s" for seconds in self.recovery)
         return (
             f"{self.title} (seed {self.seed}): {self.sent:,} commands, {self.done:,} done, "
-            f"{len(self.missing):,} missing, {self.unknown:,} unknown; {self.outputs_seen:,} "
+            f"{self.failed:,} failed, {len(self.missing):,} missing, {self.unknown:,} unknown; {self.outputs_seen:,} "
             f"outputs seen, {len(self.lost_outputs):,} lost, {self.duplicated_outputs:,} sent "
             f"again; {len(self.run_twice):,} run twice; answers again after {again or '-'}"
         )
@@ -85,6 +87,7 @@ def check(
     was deleted; with *durable*, commands are, so that one may be run again after a crash."""
     sent = _ids(history, Kind.SENT)
     finished = _ids(history, Kind.FINISHED) & sent
+    done = {e.id for e in history if e.kind is Kind.FINISHED and e.detail == "done"} & sent
     missing = (_ids(history, Kind.MISSING) & sent) - finished
     told = _ids(history, Kind.UNROUTABLE)
     starts = _starts(history)
@@ -97,7 +100,8 @@ def check(
         title=title,
         seed=seed,
         sent=len(sent),
-        done=len(finished),
+        done=len(done),
+        failed=len(finished - done),
         missing=tuple(sorted(missing)),
         unknown=len(_ids(history, Kind.UNKNOWN) & sent),
         outputs_seen=len(seen),

@@ -22,9 +22,9 @@ from faults.checker import Verdict
 BEGIN = "<!-- faults: begin -->"
 END = "<!-- faults: end -->"
 HEADER = (
-    "| of | fault | commands | done | outputs seen | lost | sent again | run twice | "
+    "| of | fault | commands | done | expired | outputs seen | lost | sent again | run twice | "
     "reported missing | answers again after (s) |\n"
-    "|---|---|--:|--:|--:|--:|--:|--:|--:|---|\n"
+    "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n"
 )
 
 
@@ -36,6 +36,7 @@ class Row:
     title: str
     commands: int
     done: int
+    failed: int
     seen: int
     lost: int
     again: int
@@ -51,6 +52,7 @@ class Row:
             title=verdict.title,
             commands=verdict.sent,
             done=verdict.done,
+            failed=verdict.failed,
             seen=verdict.outputs_seen,
             lost=len(verdict.lost_outputs),
             again=verdict.duplicated_outputs,
@@ -65,7 +67,7 @@ class Row:
         return self.group, self.title
 
     def __add__(self, other: Row) -> Row:
-        numbers = ("commands", "done", "seen", "lost", "again", "twice", "missing")
+        numbers = ("commands", "done", "failed", "seen", "lost", "again", "twice", "missing")
         sums = {name: getattr(self, name) + getattr(other, name) for name in numbers}
         return Row(
             group=self.group,
@@ -75,8 +77,9 @@ class Row:
         )
 
     def __str__(self) -> str:
-        counts = (self.commands, self.done, self.seen, self.lost, self.again, self.twice)
-        cells = [self.group, self.title, *(f"{count:,}" for count in (*counts, self.missing))]
+        counts = [self.commands, self.done, self.failed, self.seen, self.lost, self.again]
+        counts += [self.twice, self.missing]
+        cells = [self.group, self.title, *(f"{count:,}" for count in counts)]
         return f"| {' | '.join(cells)} | {_times(self.recovery)} |"
 
 

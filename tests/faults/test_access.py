@@ -44,7 +44,7 @@ async def test_connections_closed_by_the_management_api(
 
 @pytest.mark.quick
 async def test_connections_closed(vhost: Vhost, scenario: MakeScenario) -> None:
-    load = Load(commands=200, servers=4, under_way=40, expires=2.0)
+    load = Load(commands=120, servers=4, under_way=40, expires=2.0)
     async with scenario("connections closed, twice", load=load, notice=TOLD) as run:
         for share in (1 / 3, 2 / 3):
             await run.in_flight(share)

@@ -42,7 +42,9 @@ def test_nothing_went_wrong() -> None:
     verdict = judge([*command("a"), *command("b"), DRAINED])
     assert verdict.violations == []
     assert (verdict.sent, verdict.done, verdict.outputs_seen, verdict.missing) == (2, 2, 4, ())
-    assert str(verdict).startswith("t (seed 7): 2 commands, 2 done, 0 missing, 0 unknown; 4 out")
+    assert str(verdict).startswith(
+        "t (seed 7): 2 commands, 2 done, 0 failed, 0 missing, 0 unknown; "
+    )
 
 
 class TestLostOutputs:
@@ -78,6 +80,12 @@ class TestDuplicates:
         assert verdict.violations == [
             "1 outputs came twice and cannot be recognised: a on web01 #1"
         ]
+
+
+def test_a_command_that_expired_is_not_done() -> None:
+    expired = Event(6.0, Kind.FINISHED, "a", WEB, detail="expired")
+    verdict = judge([*without(command("a", outputs=0), Kind.FINISHED), expired, DRAINED])
+    assert (verdict.done, verdict.failed, verdict.missing, verdict.violations) == (0, 1, (), [])
 
 
 class TestRunTwice:

@@ -14,7 +14,8 @@ def row(title: str, group: str = "broker", *recovery: float, lost: int = 0) -> R
         group=group,
         title=title,
         commands=1000,
-        done=990,
+        done=985,
+        failed=5,
         seen=1980,
         lost=lost,
         again=3,
@@ -38,7 +39,7 @@ def page(tmp_path: Path) -> Path:
 def test_a_row_of_a_verdict() -> None:
     events = [
         Event(0.0, Kind.SENT, "a", "web01"),
-        Event(0.5, Kind.FINISHED, "a", "web01"),
+        Event(0.5, Kind.FINISHED, "a", "web01", detail="done"),
         Event(1.0, Kind.HEALED),
         Event(2.5, Kind.ANSWERS, server="web01"),
         Event(3.0, Kind.SENT, "b", "web01"),
@@ -46,7 +47,7 @@ def test_a_row_of_a_verdict() -> None:
     ]
     verdict = check(History(events=events), expires=5.0, title="restart")
     assert str(Row.of("broker", verdict)) == (
-        "| broker | restart | 2 | 1 | 0 | 0 | 0 | 0 | 1 | 1.5 |"
+        "| broker | restart | 2 | 1 | 0 | 0 | 0 | 0 | 0 | 1 | 1.5 |"
     )
 
 
@@ -57,7 +58,7 @@ def test_rows_are_sorted_by_group_and_title(page: Path) -> None:
         "| broker | b | 1",
         "| service | b | ",
     ]
-    assert lines(page)[0] == "| broker | a | 1,000 | 990 | 1,980 | 0 | 3 | 0 | 10 | 1.2 |"
+    assert lines(page)[0] == "| broker | a | 1,000 | 985 | 5 | 1,980 | 0 | 3 | 0 | 10 | 1.2 |"
     assert page.read_text().startswith("# Before\n\n")
     assert page.read_text().endswith(f"\n\n{END}\n\nAfter\n")
 
@@ -65,7 +66,7 @@ def test_rows_are_sorted_by_group_and_title(page: Path) -> None:
 def test_rows_of_what_was_not_run_stay(page: Path) -> None:
     write(page, [row("a"), row("b")])
     write(page, [row("b", lost=7), row("c")])
-    assert [line.split(" | ")[5] for line in lines(page)] == ["0", "7", "0"]
+    assert [line.split(" | ")[6] for line in lines(page)] == ["0", "7", "0"]
     before = page.read_text()
     write(page, [])
     assert page.read_text() == before

@@ -40,7 +40,7 @@ async def test_a_process_is_killed_and_started_again(
     assert verdict.violations == []
     assert verdicts == [verdict]
     assert verdict.sent == SMALL.commands
-    assert verdict.done + len(verdict.missing) == SMALL.commands
+    assert verdict.done + verdict.failed + len(verdict.missing) == SMALL.commands
     assert len(verdict.recovery) == 1
     # What the processes wrote is in the history of the run, each life under an instance of its own.
     events = list(read(tmp_path / "history.jsonl"))
