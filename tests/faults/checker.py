@@ -66,8 +66,8 @@ class Verdict:
         again = ", ".join(f"{seconds:.2f} s" for seconds in self.recovery)
         return (
             f"{self.title} (seed {self.seed}): {self.sent:,} commands, {self.done:,} done, "
-            f"{self.failed:,} failed, {len(self.missing):,} missing, {self.unknown:,} unknown; {self.outputs_seen:,} "
-            f"outputs seen, {len(self.lost_outputs):,} lost, {self.duplicated_outputs:,} sent "
+            f"{self.failed:,} failed, {len(self.missing):,} missing, {self.unknown:,} unknown; "
+            f"{self.outputs_seen:,} outputs seen, {len(self.lost_outputs):,} lost, {self.duplicated_outputs:,} sent "
             f"again; {len(self.run_twice):,} run twice; answers again after {again or '-'}"
         )
 
