@@ -67,8 +67,9 @@ class Verdict:
         return (
             f"{self.title} (seed {self.seed}): {self.sent:,} commands, {self.done:,} done, "
             f"{self.failed:,} failed, {len(self.missing):,} missing, {self.unknown:,} unknown; "
-            f"{self.outputs_seen:,} outputs seen, {len(self.lost_outputs):,} lost, {self.duplicated_outputs:,} sent "
-            f"again; {len(self.run_twice):,} run twice; answers again after {again or '-'}"
+            f"{self.outputs_seen:,} outputs seen, {len(self.lost_outputs):,} lost, "
+            f"{self.duplicated_outputs:,} sent again; {len(self.run_twice):,} run twice; "
+            f"answers again after {again or '-'}"
         )
 
 

@@ -31,16 +31,19 @@ async def answers(
     """
     began = time.monotonic()
     left = set(servers)
+    errors: list[str] = []
     try:
         async with asyncio.timeout(timeout):
             while left:
                 try:
                     await _ask(configuration, history, left, began)
-                except BatonError:
+                except BatonError as error:
+                    errors.append(f"{time.monotonic() - began:.1f} s: {error}")
                     await asyncio.sleep(_AGAIN)  # refused at once: ask again, not in a tight loop
     except TimeoutError:
         names = ", ".join(sorted(left))
-        raise AssertionError(f"no answer within {timeout:g} s from {names}") from None
+        met = "; ".join(errors[-5:]) or "no error"
+        raise AssertionError(f"no answer within {timeout:g} s from {names} ({met})") from None
     return time.monotonic() - began
 
 
