@@ -31,7 +31,7 @@ from faults.history import History, Kind
 from faults.probes import answers, watch
 from faults.requester import Order, Requester
 from faults.server import ServerProcess
-from faults.work import WorkMonitor, WorkService
+from faults.work import ENVIRONMENT, WorkMonitor, WorkService
 
 QUICK = {"pulse": 2.0, "deadline": 3.0, "reconnect_max": 0.3}
 """Settings with which a test does not wait long for what only the pulse can tell. A shorter
@@ -216,7 +216,7 @@ class Scenario:
             await self._requester.give(orders[at : at + _BATCH])
 
     async def _start_service(self, name: str) -> None:
-        service = WorkService(self.configuration, Server(name, "production"), self.history)
+        service = WorkService(self.configuration, Server(name, ENVIRONMENT), self.history)
         self.services[name] = service
         await service.start()
         self._stack.push_async_callback(service.stop, 0)

@@ -17,7 +17,7 @@ from typing import Any
 
 from baton import Configuration, Server
 from faults.history import History
-from faults.work import WorkService
+from faults.work import ENVIRONMENT, WorkService
 
 _TESTS = Path(__file__).parents[1]
 
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     path, fqdn, settings = arguments
     logging.basicConfig(level=logging.WARNING)
     history = History(Path(path))
-    server = Server(fqdn, "production")
+    server = Server(fqdn, ENVIRONMENT)
     service = WorkService(Configuration(**json.loads(settings)), server, history)
     code = service.run()
     if code == 0:

@@ -13,6 +13,8 @@ from baton.message import SEQUENCE_HEADER
 from faults.history import History, Kind
 
 EXTENSION = "baton-faults"
+ENVIRONMENT = "production"
+"""Of all servers."""
 
 
 class WorkConsumer(Consumer):
