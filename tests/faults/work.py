@@ -88,6 +88,8 @@ class WorkMonitor(Monitor):
     def __init__(self, configuration: Configuration, history: History) -> None:
         super().__init__(configuration, "faults")
         self._history = history
+        self.seen = 0
+        """How many outputs of commands it got."""
         self.arrived = asyncio.Event()
         """Set with each output."""
 
@@ -100,4 +102,5 @@ class WorkMonitor(Monitor):
                 output=message.message_id,
                 seq=message.headers[SEQUENCE_HEADER],
             )
+            self.seen += 1
             self.arrived.set()
