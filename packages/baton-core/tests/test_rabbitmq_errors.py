@@ -112,6 +112,14 @@ def caused(by: BaseException) -> Exception:
         (caused(ValueError()), "Server connection unexpectedly closed. Read 0 bytes"),
         (amqp.ConnectionClosed(320, "CONNECTION_FORCED - bye"), "CONNECTION_FORCED - bye"),
         (RuntimeError(), "RuntimeError"),
+        (
+            RuntimeError('<Connection: "amqp://guest:******@mq1/x" at 0x7f75051e3110> closed'),
+            "the connection was closed",
+        ),
+        (
+            amqp.ChannelInvalidStateError('<Channel: "2" at 0x7f80fbdee3f0> closed'),
+            "the channel was closed",
+        ),
     ],
 )
 def test_a_loss(error: BaseException | None, reason: str) -> None:

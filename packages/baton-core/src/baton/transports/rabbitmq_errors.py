@@ -36,6 +36,8 @@ _SETTINGS: Final = {
 }
 """What decides an argument of a queue that outlives a process."""
 _LOCKED = re.compile(r"locked queue '([^']*)'")
+_CLOSED = re.compile(r"<(?P<what>Connection|Channel)\b.*> closed$", re.DOTALL)
+"""What aiormq says of its own objects, each time with another address in memory."""
 _TOO_LARGE = re.compile(r"message size (\d+) is larger than configured max size (\d+)")
 
 
@@ -106,5 +108,7 @@ def _reason(error: BaseException | None) -> str:
     if words and words[-1].startswith("<"):  # aiormq names an object of its own: "<…> closed"
         return "the connection is closed"
     if words:
+        if closed := _CLOSED.match(words[-1]):
+            return f"the {closed['what'].lower()} was closed"
         return " ".join(words[-1].split())
     return type(error).__name__ if cause is error else _reason(cause)
