@@ -106,7 +106,7 @@ def caused(by: BaseException) -> Exception:
         (caused(ConnectionResetError(104, "reset")), "connection reset by peer"),
         (caused(asyncio.IncompleteReadError(b"", 1)), "the broker closed the connection"),
         (
-            RuntimeError('<Connection: "amqp://a:******@b" at 0x7f> closed'),
+            RuntimeError('<Connection: "amqp://b" at 0x7f> closed'),
             "the connection is closed",
         ),
         (caused(ValueError()), "Server connection unexpectedly closed. Read 0 bytes"),

@@ -27,7 +27,7 @@ from baton.errors import (
     Unroutable,
 )
 from baton.exchanges import output_exchange
-from baton.fleet.pool import connect, disconnect
+from baton.fleet.pool import connect, disconnect, patience
 from baton.fleet.reply import Reply, is_original, keys_of, read_reply
 from baton.fleet.tally import Tally
 from baton.message import new_id
@@ -327,9 +327,8 @@ class Collector(TransportListener):
         keys = [self._reply_key, ""] if self._configuration.interop else [self._reply_key]
         bindings = [Binding(queue.name, self._exchange_out, key) for key in keys]
         try:
-            async with asyncio.timeout(self._configuration.deadline):
+            async with patience(transport, self._configuration.deadline):
                 await transport.declare(Topology(queues=[queue], bindings=bindings))
-            async with asyncio.timeout(self._configuration.deadline):
                 await transport.consume(queue.name, _PREFETCH)
         except NotFound:
             raise self._nobody(self._exchange_out) from None

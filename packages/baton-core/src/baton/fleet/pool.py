@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -52,15 +53,25 @@ async def disconnect(transport: Transport, deadline: float) -> None:
             await transport.close()
 
 
+@asynccontextmanager
+async def patience(transport: Transport, seconds: float) -> AsyncIterator[None]:
+    """A deadline for what is asked of *transport*: so many *seconds* for each of the answers.
+    Raises TimeoutError."""
+    async with asyncio.timeout(seconds) as limit:
+        transport.answered = partial(_extend, limit, seconds)
+        try:
+            yield
+        finally:
+            transport.answered = _nothing
+
+
 async def _open(
     configuration: Configuration, endpoint: Endpoint, listener: TransportListener, name: str
 ) -> Transport:
     transport = open_transport(configuration, endpoint, listener, name)
     try:
-        async with asyncio.timeout(configuration.deadline) as limit:
-            transport.answered = partial(_extend, limit, configuration.deadline)
+        async with patience(transport, configuration.deadline):
             await transport.open()
-        transport.answered = _nothing
     except BaseException:
         await disconnect(transport, configuration.deadline)
         raise

@@ -101,6 +101,7 @@ class RabbitTransport(Transport):
             self.answered()
             try:
                 await self._declare(await control.get_underlay_channel(), topology)
+                self.answered()
             except amqp.ChannelInvalidStateError:
                 # Closed between two requests: why, only the channel's own end tells.
                 await control.closed()
