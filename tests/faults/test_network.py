@@ -6,13 +6,15 @@ The services are at the end of a bad line, or those who ask and look on are, or 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import pytest
 
-from baton.link import Phase
-from brokers import Vhost
+from baton.link import Link, Phase
+from brokers import Broker, Vhost, fresh_vhost
 from faults.scenario import QUICK, Load, MakeScenario
 from lines import Line, Pace, Way
 
@@ -22,6 +24,9 @@ BUSY: Final = 30.0
 """Seconds in which every connection was re-made, on a machine with much else to do."""
 NOTICED: Final = 3.0
 """Seconds within which a dead connection is noticed, with quick settings."""
+DEFAULT_NOTICED: Final = 20.0
+"""The same with default settings."""
+DEFAULT_AGAIN: Final = 15.0
 LONG: Final = 8.0
 """Seconds of a fault that lasts longer than a command may wait."""
 BAD_WAYS: Final = [(Way.UP,), (Way.DOWN,), (Way.UP, Way.DOWN)]
@@ -195,20 +200,6 @@ async def test_slow(vhost: Vhost, line: Line, scenario: MakeScenario) -> None:
     assert verdict.duplicated_outputs == 0
 
 
-async def test_far_away(vhost: Vhost, line: Line, scenario: MakeScenario) -> None:
-    """Half a second each way, for all: requesters can connect, too."""
-    line.slow(Pace(latency=0.5, jitter=0.1))
-    async with scenario(
-        "0.5 s latency, all", url=line.end, settings={}, load=Load(expires=20)
-    ) as run:
-        with run.fault():
-            await run.in_flight(0.9)
-        verdict = await run.verdict()
-    assert verdict.violations == []
-    assert verdict.missing == ()
-    assert verdict.duplicated_outputs == 0
-
-
 async def test_dripping(line: Line, at_services: dict[str, Any], scenario: MakeScenario) -> None:
     """The handshakes byte by byte, the rest in pieces of up to 40 bytes."""
     line.slow(Pace(piece=1))
@@ -239,3 +230,59 @@ async def test_damaged(
         await run.answers_again(AGAIN)
         verdict = await run.verdict()
     assert verdict.violations == []
+
+
+async def _noticed(links: Iterable[Link], began: float) -> list[float]:
+    """Wait until none of *links* is ready any more: after how many seconds each was not."""
+
+    async def gone(link: Link) -> float:
+        async with asyncio.timeout(60):
+            while link.state.phase is Phase.READY:  # noqa: ASYNC110  (its one watcher is taken)
+                await asyncio.sleep(0.05)
+        return time.monotonic() - began
+
+    return list(await asyncio.gather(*map(gone, links)))
+
+
+@pytest.mark.timeout(300)
+async def test_half_open_with_default_settings(
+    rabbitmq: Broker,
+    scenario: MakeScenario,
+    fault_seed: int,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Each connection of a service and of a monitor is known to be dead within 20 s, whichever way
+    is. The three ways at the same time, each in a virtual host of its own."""
+
+    async def one(name: str, ways: tuple[Way, ...]) -> None:
+        async with AsyncExitStack() as stack:
+            vhost = stack.enter_context(fresh_vhost(rabbitmq, f"half-open {name}"))
+            line = await stack.enter_async_context(Line(vhost.url, fault_seed))
+            run = await stack.enter_async_context(
+                scenario(f"half open {name}, default settings", url=line.end, settings={})
+            )
+            channels = [service.channel for service in run.services.values()]
+            links: dict[str, list[Link]] = {
+                "consuming": [channel._inbound for channel in channels],
+                "publishing": [channel._outbound for channel in channels],
+            }
+            if (monitoring := run._monitor._link) is not None:
+                links["monitoring"] = [monitoring]
+            await run.in_flight()
+            with run.fault():
+                line.swallow(*ways)
+                began = time.monotonic()
+                noticed = await asyncio.gather(*(_noticed(each, began) for each in links.values()))
+                await line.mend()
+            for kind, seconds in zip(links, noticed, strict=True):
+                worst = max(seconds)
+                text = f"{name}, {kind}: noticed after {min(seconds):.1f} to {worst:.1f} s"
+                request.node.add_report_section("call", "noticed", text)
+                assert worst <= DEFAULT_NOTICED, text
+            await run.answers_again(DEFAULT_AGAIN)
+            verdict = await run.verdict()
+            assert verdict.violations == []
+
+    async with asyncio.TaskGroup() as group:
+        for name, ways in zip(BAD_WAY_NAMES, BAD_WAYS, strict=True):
+            group.create_task(one(name, ways))

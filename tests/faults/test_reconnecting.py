@@ -85,6 +85,7 @@ async def _comes_back(
             title=f"100 services: {title}",
             commands=SERVICES,
             done=len(pongs),
+            failed=0,
             seen=len(replies),
             lost=0,
             again=0,

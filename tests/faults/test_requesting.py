@@ -12,9 +12,10 @@ from typing import Final
 
 import pytest
 
-from baton import API, Collector, Configuration, Consumer, Message, Server, Service
+from baton import API, Collector, Configuration, Consumer, Message, Monitor, Server, Service
 from baton.errors import BatonError, BrokerUnavailable, PublishTimeout
 from baton.extension import find_extension
+from baton.link import Phase
 from brokers import Vhost
 from brokers.waiting import wait_until
 from faults.work import EXTENSION
@@ -190,6 +191,31 @@ async def test_a_collector_far_away(line: Line, runs: Counter[str]) -> None:
         await collector.send({"type": "x"}, [WEB01.fqdn])
         replies = [reply async for reply in collector.replies(10)]
     assert [reply.fqdn for reply in replies] == [WEB01.fqdn]
+    assert len(line.attempts) == 1
+
+
+async def test_a_monitor_far_away(vhost: Vhost, line: Line) -> None:
+    """It takes more than a deadline to lock, declare and consume, and each answer comes in time."""
+    line.slow(Pace(latency=0.5))
+    seen: asyncio.Queue[Message] = asyncio.Queue()
+
+    class Far(Monitor):
+        extension = EXTENSION
+
+        def process_message(self, message: Message) -> None:
+            seen.put_nowait(message)
+
+    async with running(vhost.configuration(), kind=_Counting) as service:
+        monitor = Far(Configuration(rabbit_url=line.end), "far")
+        ready = asyncio.Event()
+        await monitor.start(lambda state: ready.set() if state.phase is Phase.READY else None)
+        try:
+            async with asyncio.timeout(40):
+                await ready.wait()
+                service.channel.managers[0].consumer.notify_info("heard far away")
+                assert (await seen.get())["message"] == "heard far away"
+        finally:
+            await monitor.stop()
     assert len(line.attempts) == 1
 
 
