@@ -13,9 +13,12 @@ from typing import Any, Final
 
 import pytest
 
+from baton import Configuration, Server
 from baton.link import Link, Phase
-from brokers import Broker, Vhost, fresh_vhost
+from brokers import Vhost
+from faults.history import History
 from faults.scenario import QUICK, Load, MakeScenario
+from faults.work import WorkMonitor, WorkService
 from lines import Line, Pace, Way
 
 AGAIN: Final = 10.0
@@ -244,45 +247,59 @@ async def _noticed(links: Iterable[Link], began: float) -> list[float]:
     return list(await asyncio.gather(*map(gone, links)))
 
 
-@pytest.mark.timeout(300)
-async def test_half_open_with_default_settings(
-    rabbitmq: Broker,
-    scenario: MakeScenario,
-    fault_seed: int,
-    request: pytest.FixtureRequest,
+async def test_half_open_with_default_settings(line: Line, scenario: MakeScenario) -> None:
+    async with scenario("half open both ways, default settings", url=line.end, settings={}) as run:
+        channels = [service.channel for service in run.services.values()]
+        await run.in_flight()
+        with run.fault():
+            line.swallow()
+            links = [link for each in channels for link in (each._inbound, each._outbound)]
+            noticed = await _noticed(links, time.monotonic())
+            await line.mend()
+        assert max(noticed) <= DEFAULT_NOTICED
+        await run.answers_again(DEFAULT_AGAIN)
+        verdict = await run.verdict()
+    assert verdict.violations == []
+
+
+async def test_an_idle_line_dies_with_default_settings(
+    vhost: Vhost, fault_seed: int, request: pytest.FixtureRequest
 ) -> None:
     """Each connection of a service and of a monitor is known to be dead within 20 s, whichever way
-    is. The three ways at the same time, each in a virtual host of its own."""
+    is, and whether what is sent is lost or held. All of them at the same time."""
 
-    async def one(name: str, ways: tuple[Way, ...]) -> None:
+    async def one(name: str, ways: tuple[Way, ...], how: str) -> None:
         async with AsyncExitStack() as stack:
-            vhost = stack.enter_context(fresh_vhost(rabbitmq, f"half-open {name}"))
             line = await stack.enter_async_context(Line(vhost.url, fault_seed))
-            run = await stack.enter_async_context(
-                scenario(f"half open {name}, default settings", url=line.end, settings={})
-            )
-            channels = [service.channel for service in run.services.values()]
-            links: dict[str, list[Link]] = {
-                "consuming": [channel._inbound for channel in channels],
-                "publishing": [channel._outbound for channel in channels],
-            }
-            if (monitoring := run._monitor._link) is not None:
-                links["monitoring"] = [monitoring]
-            await run.in_flight()
-            with run.fault():
-                line.swallow(*ways)
-                began = time.monotonic()
-                noticed = await asyncio.gather(*(_noticed(each, began) for each in links.values()))
-                await line.mend()
-            for kind, seconds in zip(links, noticed, strict=True):
-                worst = max(seconds)
-                text = f"{name}, {kind}: noticed after {min(seconds):.1f} to {worst:.1f} s"
-                request.node.add_report_section("call", "noticed", text)
-                assert worst <= DEFAULT_NOTICED, text
-            await run.answers_again(DEFAULT_AGAIN)
-            verdict = await run.verdict()
-            assert verdict.violations == []
+            configuration = Configuration(rabbit_url=line.end)
+            slug = f"{how} {name}".replace(" ", "-")
+            service = WorkService(configuration, Server(f"{slug}.example.org", "x"), History())
+            monitor = WorkMonitor(configuration, History())
+            monitor.instance = slug
+            await service.start()
+            stack.push_async_callback(service.stop, 0)
+            await monitor.start(lambda _: None)
+            stack.push_async_callback(monitor.stop)
+            assert monitor._link is not None
+            links = [service.channel._inbound, service.channel._outbound, monitor._link]
+            await _until_ready(links)
+            getattr(line, how)(*ways)
+            seconds = await _noticed(links, time.monotonic())
+            text = ", ".join(f"{each:.1f} s" for each in seconds)
+            text = f"{how} {name}: consuming, publishing, monitoring noticed after {text}"
+            request.node.add_report_section("call", "noticed", text)
+            assert max(seconds) <= DEFAULT_NOTICED, text
+            await line.mend()
+            await _until_ready(links)
 
     async with asyncio.TaskGroup() as group:
-        for name, ways in zip(BAD_WAY_NAMES, BAD_WAYS, strict=True):
-            group.create_task(one(name, ways))
+        for how in ("swallow", "freeze"):
+            for name, ways in zip(BAD_WAY_NAMES, BAD_WAYS, strict=True):
+                group.create_task(one(name, ways, how))
+
+
+async def _until_ready(links: Iterable[Link]) -> None:
+    async with asyncio.timeout(60):
+        for link in links:
+            while link.state.phase is not Phase.READY:  # noqa: ASYNC110  (its one watcher is taken)
+                await asyncio.sleep(0.05)

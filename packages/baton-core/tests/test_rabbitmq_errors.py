@@ -24,6 +24,7 @@ from baton.errors import (
 )
 from baton.transports.rabbitmq_errors import loss, refusal
 from baton.transports.refusals import SpeaksTLS
+from baton.transports.tolerant_reader import Damaged
 
 ENDPOINT = Endpoint("mq1.example.org", 5672)
 
@@ -105,6 +106,7 @@ def caused(by: BaseException) -> Exception:
         (amqp.AMQPConnectionError(111, "Connect call failed"), "connection refused"),
         (caused(ConnectionResetError(104, "reset")), "connection reset by peer"),
         (caused(asyncio.IncompleteReadError(b"", 1)), "the broker closed the connection"),
+        (caused(Damaged()), "what came from the broker is no frame of AMQP: it was damaged"),
         (
             RuntimeError('<Connection: "amqp://b" at 0x7f> closed'),
             "the connection is closed",

@@ -21,6 +21,7 @@ from baton.errors import (
     TopologyError,
 )
 from baton.transports.refusals import login_refused, mechanism_missing, tls_failure, vhost_refused
+from baton.transports.tolerant_reader import Damaged
 
 if TYPE_CHECKING:
     from baton.broker_url import Endpoint
@@ -102,6 +103,8 @@ def _reason(error: BaseException | None) -> str:
     cause = error.__cause__ if error.__cause__ is not None else error
     if isinstance(cause, asyncio.IncompleteReadError):
         return "the broker closed the connection"
+    if isinstance(cause, Damaged):
+        return str(cause)
     if cause.args and cause.args[0] in errno.errorcode:
         return os.strerror(cause.args[0]).lower()
     words = [part for part in error.args if isinstance(part, str) and part]

@@ -40,7 +40,7 @@ _FIXED: Final = 12
 """Bytes of a content header before its property flags: class, weight and body size."""
 
 
-class _Damaged(ConnectionError):
+class Damaged(ConnectionError):
     """What was read is no frame."""
 
     def __init__(self) -> None:
@@ -80,13 +80,13 @@ class TolerantReader(asyncio.StreamReader):
             return head
         kind, channel, size = _FRAME.unpack(head)
         if kind not in _KINDS or size > _LONGEST:
-            raise _Damaged
+            raise Damaged
         rest = await self._reader.readexactly(size + 1)
         if not rest.endswith(_END):
-            raise _Damaged
+            raise Damaged
         if channel not in self._channels:
             if kind != _METHOD_FRAME or not rest.startswith(_OPENED):
-                raise _Damaged
+                raise Damaged
             self._channels.add(channel)
         if kind != _HEARTBEAT_FRAME:
             self._heard()
