@@ -42,6 +42,8 @@ LONG = (
     "tests/integration/test_store_postgresql.py",
     "tests/integration/test_broker.py",
     "tests/integration/test_thousand.py",
+    "tests/faults/test_network.py",
+    "tests/faults/test_requesting.py",
 )
 """The files that take longest, the longest first."""
 
