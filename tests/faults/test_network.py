@@ -17,19 +17,20 @@ from baton import Configuration, Server
 from baton.link import Link, Phase
 from brokers import Vhost
 from faults.history import History
+from faults.patience import PATIENCE
 from faults.scenario import QUICK, Load, MakeScenario
 from faults.work import WorkMonitor, WorkService
 from lines import Line, Pace, Way
 
-AGAIN: Final = 10.0
+AGAIN: Final = 10.0 * PATIENCE
 """Seconds within which every server answers again."""
-BUSY: Final = 30.0
-"""Seconds in which every connection was re-made, on a machine with much else to do."""
+BUSY: Final = 20.0 * PATIENCE
+"""Seconds in which every connection was re-made."""
 NOTICED: Final = 3.0
 """Seconds within which a dead connection is noticed, with quick settings."""
 DEFAULT_NOTICED: Final = 20.0
 """The same with default settings."""
-DEFAULT_AGAIN: Final = 15.0
+DEFAULT_AGAIN: Final = 15.0 * PATIENCE
 LONG: Final = 8.0
 """Seconds of a fault that lasts longer than a command may wait."""
 BAD_WAYS: Final = [(Way.UP,), (Way.DOWN,), (Way.UP, Way.DOWN)]

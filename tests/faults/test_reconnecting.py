@@ -19,6 +19,7 @@ from brokers import Broker, Vhost
 from brokers.ports import speaks_amqp
 from brokers.waiting import wait_until
 from faults.conftest import ROWS
+from faults.patience import PATIENCE
 from faults.reconnecting import Fleet, percentile
 from faults.report import Row, keep
 from integration.running import ask
@@ -29,8 +30,6 @@ PROCESSES: Final = 4
 CONNECTIONS: Final = 2 * SERVICES
 P95: Final = 4.0
 """Seconds after which 95 of 100 services are ready again, on a machine that has room for them."""
-BUSY: Final = float(os.environ.get("BATON_TEST_PATIENCE", "1"))
-"""So many times as long may everything take, on a machine with much else to do."""
 FIRST: Final = 5 * CONNECTIONS
 """Attempts in any second, at most: pauses below 0.1, 0.2, 0.4 and 0.8 s come first."""
 LATER: Final = CONNECTIONS
@@ -97,7 +96,7 @@ async def _comes_back(
     )
     assert attempts.peak() <= FIRST
     assert attempts.since(began + SETTLED).peak() <= LATER
-    assert percentile(ready, 0.95) <= p95 * BUSY
+    assert percentile(ready, 0.95) <= p95 * PATIENCE
     return ready
 
 

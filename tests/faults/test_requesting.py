@@ -18,13 +18,14 @@ from baton.extension import find_extension
 from baton.link import Phase
 from brokers import Vhost
 from brokers.waiting import wait_until
+from faults.patience import PATIENCE
 from faults.work import EXTENSION
 from integration.running import WEB01, command, running
 from lines import Greeting, Line, Pace, Way
 
 DEADLINE: Final = 2.0
-LATE: Final = 2.0
-"""Seconds that an answer may be late, on a machine with much else to do."""
+LATE: Final = 1.0 * PATIENCE
+"""Seconds that an answer may be late."""
 BAD_WAYS: Final = [(Way.UP,), (Way.DOWN,), (Way.UP, Way.DOWN)]
 BAD_WAY_NAMES: Final = ["to the broker", "from the broker", "both ways"]
 half_open = pytest.mark.parametrize("ways", BAD_WAYS, ids=BAD_WAY_NAMES)
