@@ -164,7 +164,7 @@ async def test_forgotten_by_a_firewall(line: Line, scenario: MakeScenario) -> No
 
 async def test_heartbeats_alone_are_lost(line: Line, scenario: MakeScenario) -> None:
     """What else is sent says as much."""
-    settings = {**QUICK, "rabbit_heartbeat": 1}
+    settings = {**QUICK, "rabbit_heartbeat": 2}
     async with scenario(
         "heartbeats are lost, nothing else",
         url=line.end,
