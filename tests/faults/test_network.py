@@ -20,6 +20,7 @@ from faults.history import History
 from faults.patience import PATIENCE
 from faults.scenario import QUICK, Load, MakeScenario
 from faults.work import WorkMonitor, WorkService
+from integration.running import WEB01, ask, running
 from lines import Line, Pace, Way
 
 AGAIN: Final = 10.0 * PATIENCE
@@ -205,16 +206,25 @@ async def test_slow(vhost: Vhost, line: Line, scenario: MakeScenario) -> None:
 
 
 async def test_dripping(line: Line, at_services: dict[str, Any], scenario: MakeScenario) -> None:
-    """The handshakes byte by byte, the rest in pieces of up to 40 bytes."""
-    line.slow(Pace(piece=1))
+    line.slow(Pace(piece=40))
     async with scenario("frames in pieces of 1 to 40 bytes, services", **at_services) as run:
-        line.slow(Pace(piece=40))
         with run.fault():
             await run.in_flight(0.9)
         verdict = await run.verdict()
     assert verdict.violations == []
     assert verdict.missing == ()
     assert verdict.duplicated_outputs == 0
+
+
+async def test_byte_by_byte(line: Line, vhost: Vhost) -> None:
+    """Handshakes, declarations, a command and its answer."""
+    line.slow(Pace(piece=1))
+    configuration = Configuration(rabbit_url=line.end)
+    async with running(configuration):
+        for url in (vhost.url, line.end):
+            replies = await ask(Configuration(rabbit_url=url), {"type": "ping"}, WEB01.fqdn)
+            assert [reply.message.type for reply in replies] == ["pong"]
+    assert len(line.attempts) == 3
 
 
 @pytest.mark.parametrize("way", list(Way), ids=["to the broker", "from the broker"])
