@@ -6,9 +6,9 @@
 amqp://guest:guest@127.0.0.1:39871/%2F
 
 :func:`run_broker` takes the first that works: ``BATON_TEST_AMQP_URL``; a Docker engine that runs;
-one that it installs and starts; a ``rabbitmq-server`` binary. ``python -m brokers`` runs one by
-hand; :func:`container_cluster` runs three as a cluster; :func:`preparing` gets ready in the background what takes minutes the first time.
-CONTRIBUTING.md lists the environment variables.
+one that it installs and starts; a ``rabbitmq-server`` binary. :func:`container_cluster` runs three
+as a cluster. ``python -m brokers`` runs one by hand; :func:`preparing` gets ready in the background
+what takes minutes the first time. CONTRIBUTING.md lists the environment variables.
 """
 
 from brokers.ahead import preparing

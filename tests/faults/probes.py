@@ -19,6 +19,8 @@ _EXPIRES = 2.0
 _ASK = 0.25
 """Seconds after which :func:`answers` asks those again that have not answered: what it asked before
 may be lost. A server that has it does it once, for it has the same id."""
+_LOOK = 0.05
+"""Seconds after which it looks again whether what it asked is sent."""
 _AGAIN = 0.05
 
 
@@ -52,21 +54,35 @@ async def _ask(
 ) -> None:
     async with Collector(configuration, find_extension(EXTENSION)) as collector:
         while left:
+            # Answers are taken meanwhile: in a cluster with a dead node, a confirm may be long.
+            sending = asyncio.create_task(_send(collector, sorted(left)))
             try:
-                # To all servers: one publish is as quick as it can be in a process with much to do.
-                await collector.send({"type": "probe"}, [ENVIRONMENT], expires=_EXPIRES)
-            except Unroutable as error:
-                if error.missing:  # the channel has gone with the exchange
-                    raise
-            until = time.monotonic() + _ASK
-            while left:
-                while (reply := collector.take()) is not None:
-                    if reply.fqdn in left:
-                        left.discard(reply.fqdn)
-                        after = time.monotonic() - began
-                        history.add(Kind.ANSWERS, server=reply.fqdn, detail=f"{after:.3f}")
-                if not left or not await collector.wait(until):
-                    break
+                until: float | None = None
+                while left:
+                    while (reply := collector.take()) is not None:
+                        if reply.fqdn in left:
+                            left.discard(reply.fqdn)
+                            after = time.monotonic() - began
+                            history.add(Kind.ANSWERS, server=reply.fqdn, detail=f"{after:.3f}")
+                    if until is None and sending.done():
+                        sending.result()
+                        until = time.monotonic() + _ASK
+                    if not left:
+                        break
+                    came = await collector.wait(until or time.monotonic() + _LOOK)
+                    if until is not None and not came:
+                        break
+            finally:
+                sending.cancel()
+                await asyncio.wait({sending})
+
+
+async def _send(collector: Collector, servers: list[str]) -> None:
+    try:
+        await collector.send({"type": "probe"}, servers, expires=_EXPIRES)
+    except Unroutable as error:
+        if error.missing:  # the channel has gone with the exchange
+            raise
 
 
 async def watch(configuration: Configuration, history: History, servers: Iterable[str]) -> None:

@@ -128,7 +128,7 @@ async def test_a_memory_alarm_blocks_and_nothing_is_lost(rabbitmq: Broker, vhost
 async def test_the_next_host_of_the_pool_takes_over(vhost: Vhost) -> None:
     hosts = vhost.broker.hosts
     url = vhost.url.replace(hosts, f"127.0.0.1:1,{hosts}")
-    configuration = Configuration(rabbit_url=url, **QUICK)
+    configuration = Configuration(rabbit_url=url, pulse=0.5, deadline=1.0, reconnect_max=0.3)
     assert len(configuration.endpoints) == 2
     async with running(configuration):
         assert await answers_within(configuration, 10) < 10

@@ -720,6 +720,31 @@ class TestMonitor:
         assert not ended.done()
         ended.cancel()
 
+    @pytest.mark.parametrize("cluster", [False, True])
+    async def test_in_a_cluster_it_waits_until_a_dead_node_is_given_up(
+        self, world: World, cluster: bool
+    ) -> None:
+        """The node holds the lock of the connection that was lost, long after any heartbeat."""
+        monitor = await world.monitor("one", cluster=cluster, rabbit_heartbeat=0)
+        held = asyncio.Event()
+        monitor.watchers.append(lambda state: held.set() if "held" in state.reason else None)
+        dead = MemoryTransport(world.broker, TransportListener())
+        await dead.open()
+        world.broker.disconnect()
+        await dead.open()
+        lock = Queue("baton-echo-monitor.one.lock", exclusive=True)
+        await dead.declare(Topology(queues=[lock]))
+        ended = asyncio.ensure_future(monitor.failed())
+        await asyncio.wait_for(held.wait(), 5)
+        if cluster:
+            await dead.close()
+            await reach(lambda: monitor.state, monitor.watchers.append, Phase.READY)
+            assert not ended.done()
+            ended.cancel()
+        else:
+            with pytest.raises(BatonError, match=r'instance "one".*--instance'):
+                await asyncio.wait_for(ended, 5)
+
     async def test_a_deleted_queue_is_made_again(self, world: World) -> None:
         monitor = await world.monitor("one")
         await world.service()

@@ -33,6 +33,9 @@ _DAY_IN_MS: Final = 24 * 60 * 60 * 1000
 _MAX_LENGTH: Final = 1_000_000
 _MAX_BYTES: Final = 512 * 1024 * 1024
 _LOCK_HEARTBEATS: Final = 3
+_LOCK_CLUSTER: Final = 90.0
+"""Seconds for which a node that does not answer may hold a lock, before the others of its cluster
+give it up: RabbitMQ's net_ticktime, 60 by default, and a quarter; with time to spare."""
 
 
 class Monitor(Watched):
@@ -282,7 +285,10 @@ class _MonitoringLink(Link):
             return True
         now = time.monotonic()
         if self._patience_ends is None:
-            self._patience_ends = now + _LOCK_HEARTBEATS * self._configuration.rabbit_heartbeat
+            patience = _LOCK_HEARTBEATS * self._configuration.rabbit_heartbeat
+            if self._configuration.cluster:
+                patience = max(patience, _LOCK_CLUSTER)
+            self._patience_ends = now + patience
         return now >= self._patience_ends
 
 
