@@ -55,7 +55,7 @@ async def _ask(
     async with Collector(configuration, find_extension(EXTENSION)) as collector:
         while left:
             # Answers are taken meanwhile: in a cluster with a dead node, a confirm may be long.
-            sending = asyncio.create_task(_send(collector, sorted(left)))
+            sending = asyncio.create_task(_send(collector))
             try:
                 until: float | None = None
                 while left:
@@ -77,9 +77,10 @@ async def _ask(
                 await asyncio.wait({sending})
 
 
-async def _send(collector: Collector, servers: list[str]) -> None:
+async def _send(collector: Collector) -> None:
+    # To all at once: a collector asks one name after the other.
     try:
-        await collector.send({"type": "probe"}, servers, expires=_EXPIRES)
+        await collector.send({"type": "probe"}, [ENVIRONMENT], expires=_EXPIRES)
     except Unroutable as error:
         if error.missing:  # the channel has gone with the exchange
             raise

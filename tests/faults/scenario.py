@@ -40,8 +40,10 @@ _BATCH = 10
 """Commands that are published together."""
 _ACCOUNT = 90.0
 """Seconds within which the account of a run is complete, once it is asked for."""
-_SETTLE = 10.0
-"""Seconds after which the monitor has read all that is in its queue, if nothing more came."""
+_SETTLE = 15.0
+"""Seconds that the monitor has to read what is left in its queue."""
+_JUDGE = 0.5
+"""Seconds between two looks at the whole history: each takes the monitor's time to read."""
 _LISTENING = 20.0
 
 
@@ -247,13 +249,11 @@ class Scenario:
                     self.history.merge(path)
 
     async def _seen_all(self) -> None:
-        """Wait until the monitor has seen all that it is to see. Raises TimeoutError when nothing
-        more comes."""
-        while lost := len(self.judge().lost_outputs):
-            enough = self._monitor.seen + lost  # to judge takes as long as to read many
-            while self._monitor.seen < enough:
-                self._monitor.arrived.clear()
-                await self._within(_SETTLE, self._monitor.arrived.wait())
+        """Wait until the monitor has seen all that it is to see."""
+        while self.judge().lost_outputs:
+            self._monitor.arrived.clear()
+            await self._monitor.arrived.wait()
+            await asyncio.sleep(_JUDGE)
 
     async def _until_monitoring(self) -> None:
         ready = asyncio.Event()

@@ -8,17 +8,20 @@ until every server answers on another node.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, cast
 
 import pytest
 
-from baton import Collection
+from baton import API, Collection, Consumer, Message, Server, Service
+from baton.errors import PublishFailed
 from baton.extension import find_extension
 from baton.fleet import Expected, Request
+from baton.link import Phase
 from brokers import Cluster, Vhost, fresh_vhost
 from faults.scenario import MakeScenario
-from faults.work import EXTENSION
+from faults.work import ENVIRONMENT, EXTENSION
+from integration.running import reach
 
 CLOSED: Final = 15.0
 """Seconds within which every server answers again when its socket was closed: what a busy machine
@@ -27,6 +30,7 @@ FROZEN: Final = 40.0
 """The same, when only a pulse can tell."""
 FLEET: Final[dict[str, Any]] = {"cluster": True}
 """The settings of a fleet on a cluster: the default ones, and quorum queues."""
+COMMANDS: Final = 1000
 TIMES: Final = 3
 """Repetitions, each with chance of its own, and another node."""
 
@@ -129,7 +133,7 @@ async def test_requesters_take_another_host(
         for _ in range(5):
             request = Request(
                 message={"type": "probe"},
-                targets=("production",),
+                targets=(ENVIRONMENT,),
                 expected=Expected(names=frozenset(run.load.names)),
             )
             extension = find_extension(EXTENSION)
@@ -138,3 +142,80 @@ async def test_requesters_take_another_host(
             assert answered == set(run.load.names)
         verdict = await run.verdict()
     assert verdict.violations == []
+
+
+class DurableConsumer(Consumer):
+    """Takes commands that wait for it, and keeps which were done."""
+
+    durable = True
+
+    def __init__(self, server: Server) -> None:
+        super().__init__("patch", server)
+        self.done: set[int] = set()
+        self.changed = asyncio.Event()
+
+    @property
+    def routing_keys(self) -> tuple[str, ...]:
+        return self.server.routing_keys
+
+    async def process_message(self, message: Message) -> None:
+        await asyncio.sleep(0.01)
+        self.done.add(message["n"])
+        self.changed.set()
+
+    async def until(self, condition: Callable[[], bool], timeout: float) -> None:
+        async with asyncio.timeout(timeout):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+class DurableService(Service):
+    extension = "baton-patch"
+
+    def setup_consumers(self) -> None:
+        self.add_consumer(DurableConsumer(self.server))
+
+
+class DurableAPI(API):
+    extension = "baton-patch"
+
+
+def _publish(api: DurableAPI, numbers: range, target: str) -> set[int]:
+    """Publish a command for each of *numbers*; those that the broker has confirmed."""
+    try:
+        api.publish_many([({"type": "patch", "n": n}, target) for n in numbers], expires=600)
+    except PublishFailed as failed:
+        return {n for at, n in enumerate(numbers) if at not in failed.errors}
+    return set(numbers)
+
+
+async def test_durable_commands_survive_the_node_that_leads_their_queue(
+    cluster: Cluster, vhost: Vhost
+) -> None:
+    """A thousand of them, sent before it is killed and after."""
+    server = Server("web01.example.org", ENVIRONMENT)
+    configuration = vhost.configuration(**FLEET)
+    service = DurableService(configuration, server)
+    await service.start()
+    try:
+        await reach(service, Phase.READY)
+        (manager,) = service.channel.managers
+        consumer = cast("DurableConsumer", manager.consumer)
+        confirmed: set[int] = set()
+        with DurableAPI(configuration) as api:
+            for first in range(0, COMMANDS, 100):
+                if first == 500:
+                    await consumer.until(lambda: len(consumer.done) >= 100, 60)
+                    queue = f"baton-patch.{server.fqdn}.patch"
+                    leader = await asyncio.to_thread(cluster.leader_of, vhost.name, queue)
+                    await asyncio.to_thread(leader.kill)
+                left = range(first, first + 100)
+                while missing := set(left) - confirmed:
+                    confirmed |= await asyncio.to_thread(
+                        _publish, api, range(min(missing), max(missing) + 1), server.fqdn
+                    )
+        await consumer.until(lambda: consumer.done >= confirmed, 60)
+    finally:
+        await service.stop(1)
+    assert len(confirmed) == COMMANDS

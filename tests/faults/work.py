@@ -14,7 +14,7 @@ from faults.history import History, Kind
 
 EXTENSION = "baton-faults"
 ENVIRONMENT = "production"
-"""Of all servers."""
+"""Of every server."""
 
 
 class WorkConsumer(Consumer):

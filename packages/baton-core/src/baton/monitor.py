@@ -285,7 +285,7 @@ class _MonitoringLink(Link):
             return True
         now = time.monotonic()
         if self._patience_ends is None:
-            patience = _LOCK_HEARTBEATS * self._configuration.rabbit_heartbeat
+            patience = float(_LOCK_HEARTBEATS * self._configuration.rabbit_heartbeat)
             if self._configuration.cluster:
                 patience = max(patience, _LOCK_CLUSTER)
             self._patience_ends = now + patience
