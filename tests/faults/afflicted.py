@@ -128,7 +128,7 @@ def _leak_files(consumer: Consumer, message: Message) -> None:
         taken: list[IO[bytes]] = []
         while time.monotonic() < until:
             try:
-                file = Path(os.devnull).open("rb")  # noqa: SIM115
+                file: IO[bytes] = Path(os.devnull).open("rb")  # noqa: SIM115
             except OSError:
                 full.set()
                 time.sleep(0.001)

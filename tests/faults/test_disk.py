@@ -10,6 +10,7 @@ import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 async def test_it_goes_on_and_says_so_once(vhost: Vhost, disk: Disk) -> None:
     log, audit, pid = (disk.path / f"baton.{name}" for name in ("log", "audit", "pid"))
-    settings = {"LOG_FILE": log, "AUDIT_FILE": audit, "PID_FILE": pid}
+    settings: dict[str, Any] = {"LOG_FILE": log, "AUDIT_FILE": audit, "PID_FILE": pid}
     with patient(vhost, wait=False, **settings) as service:
         await service.answers(15)
         disk.fill()
@@ -54,7 +55,10 @@ async def test_it_goes_on_and_says_so_once(vhost: Vhost, disk: Disk) -> None:
 
 
 async def test_it_ends_in_good_order_while_it_is_full(vhost: Vhost, disk: Disk) -> None:
-    settings = {"LOG_FILE": disk.path / "baton.log", "PID_FILE": disk.path / "baton.pid"}
+    settings: dict[str, Any] = {
+        "LOG_FILE": disk.path / "baton.log",
+        "PID_FILE": disk.path / "baton.pid",
+    }
     with patient(vhost, wait=False, **settings) as service:
         await service.answers(15)
         disk.fill()

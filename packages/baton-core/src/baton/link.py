@@ -112,7 +112,7 @@ class Link(TransportListener):
         self._reported: dict[str, float] = {}
         self._deadline: asyncio.Timeout | None = None
         self._reached = False
-        self._kept = Kept(self._keep, name, self._ended)
+        self._kept = Kept(self._keep, name, self._task_ended)
         self._stall = Stall(self._was_held_up)
 
     @property
@@ -199,7 +199,7 @@ class Link(TransportListener):
         self._stall.look()
         return self._stall.seconds
 
-    def _ended(self, reason: str) -> None:
+    def _task_ended(self, reason: str) -> None:
         self._become(Phase.DISCONNECTED, reason)
 
     def _was_held_up(self, seconds: float) -> None:

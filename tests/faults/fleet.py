@@ -1,0 +1,50 @@
+"""A fleet of made-up servers as a process of its own, which says how many tasks it has.
+
+``python -m faults.fleet URL SERVERS``: answers pings until SIGTERM, and prints a line of JSON each
+second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+import threading
+
+from baton import Configuration
+from baton.extension import require_extension
+from baton.runner import run_services
+from baton.simulation import Character, Simulation, made_up_servers
+
+ENVIRONMENT = "soak"
+_EVERY = 1.0
+
+
+class Fleet(Simulation):
+    """Made-up servers, and how they are from within."""
+
+    async def start(self) -> None:
+        await super().start()
+        self._say()
+
+    def _say(self) -> None:
+        """Without a task: it is those that are counted."""
+        tasks, threads = len(asyncio.all_tasks()), threading.active_count()
+        sys.stdout.write(json.dumps({"tasks": tasks, "threads": threads}) + "\n")
+        sys.stdout.flush()
+        asyncio.get_running_loop().call_later(_EVERY, self._say)
+
+
+def main(url: str, servers: int) -> int:
+    """Run them until a signal."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+    for name in ("aio_pika", "aiormq", "pika"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    configuration = Configuration(rabbit_url=url)
+    pairs = [(server, Character()) for server in made_up_servers(servers, [ENVIRONMENT])]
+    return run_services([Fleet(configuration, require_extension("ping"), pairs)], configuration)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))
