@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import random
 import statistics
@@ -22,7 +23,8 @@ from typing import Any
 from brokers import Broker, fresh_vhost, run_broker
 from brokers.provide import AMQP_URL
 from browser.artifacts import artifact
-from faults.soaking import BOUNDS, Judgement, Soak, as_document, judge
+from faults.judgement import BOUNDS, Judgement, Record, as_document, judge
+from faults.soaking import Soak
 from integration.line import Line
 
 
@@ -43,7 +45,7 @@ async def soak(broker: Broker, *, seconds: float, servers: int, seed: int) -> So
             return run
 
 
-def write(run: Soak, judgement: Judgement) -> Path:
+def write(run: Record, judgement: Judgement) -> Path:
     """Write all that is known of it; the path of the report."""
     name = f"soak-{run.seed}"
     document = as_document(run, judgement)
@@ -54,7 +56,7 @@ def write(run: Soak, judgement: Judgement) -> Path:
     return path
 
 
-def report(run: Soak, judgement: Judgement, name: str) -> str:
+def report(run: Record, judgement: Judgement, name: str) -> str:
     """What is to be read of it, as Markdown."""
     complete = sum(ping.answered == run.servers for ping in run.pings)
     lines = [
@@ -93,7 +95,7 @@ def report(run: Soak, judgement: Judgement, name: str) -> str:
     return "\n".join([*lines, "", f"![What was measured]({name}.svg)", ""])
 
 
-def plot(run: Soak, paths: Sequence[Path]) -> None:
+def plot(run: Record, paths: Sequence[Path]) -> None:
     """Draw what was measured, and when something was wrong."""
     import matplotlib as mpl  # noqa: PLC0415
 
@@ -132,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.minutes < 1 or given.servers < 1:
         parser.error("at least a minute, and a server")
+    logging.basicConfig(level=logging.CRITICAL)  # of the libraries, on each lost connection
     os.environ.pop(AMQP_URL, None)  # what is killed is nobody else's
     with run_broker() as broker:
         run = asyncio.run(

@@ -1,8 +1,4 @@
-"""What a soak does: pings, samples and faults, and what it makes of them.
-
-A fault is over when all servers have answered a ping again. From then until the next one every
-ping is answered by all: one that is not is *unexplained*.
-"""
+"""What a soak does: it pings, takes samples, and has things go wrong."""
 
 from __future__ import annotations
 
@@ -17,64 +13,22 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from baton import Collector, Configuration
 from baton.errors import BatonError
 from baton_ping.extension import extension
 from brokers import Vhost
 from faults.fleet import ENVIRONMENT
-from faults.growth import Bound, Trend, trend
+from faults.judgement import RECOVERY, Fault, Ping, Record, Sample
 from integration.line import Line
 
 _TESTS = Path(__file__).parents[1]
 _PATIENCE = 5.0
 """Seconds that a ping waits for its answers."""
-RECOVERY = 60.0
-"""Seconds after the end of a fault in which all have answered again, on a machine with much to do.
-What is promised is less: the report says what was measured."""
 _MOST_PINGS = 10
 """At a time."""
-
-BOUNDS = {
-    "resident memory (MiB)": Bound(share=0.05, more=4),
-    "file descriptors": Bound(more=4),
-    "threads": Bound(more=2),
-    "asyncio tasks": Bound(more=8),
-    "queues": Bound(more=4),
-    "connections": Bound(more=4),
-}
-"""What is measured, and what it may grow by from the end of the warm-up to the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """A ping: when it was sent, when it was over, and how many servers have answered."""
-
-    sent: float
-    over: float
-    answered: int
-
-
-@dataclass(slots=True)
-class Fault:
-    """A fault: from when to when, and when all had answered again (None: not in time)."""
-
-    what: str
-    began: float
-    ended: float = 0.0
-    recovered: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What was measured at a time; *quiet*: no fault was under way, nor was it recovered from."""
-
-    at: float
-    quiet: bool
-    values: dict[str, float]
 
 
 class FleetProcess:
@@ -137,25 +91,14 @@ class FleetProcess:
                     self.lines.append(line.rstrip())
 
 
-@dataclass
-class Soak:
-    """One run of *seconds*, of which the first *warm_up* are not judged.
-
-    The fleet's end of the *line* is what is cut. *wait* are the seconds between a recovery and the
-    next fault, at least and at most.
-    """
+@dataclass(kw_only=True)
+class Soak(Record):
+    """One that is done, on *vhost*. The fleet's end of the *line* is what is cut. *wait* are the
+    seconds between a recovery and the next fault, at least and at most."""
 
     vhost: Vhost
     line: Line
-    servers: int
-    seconds: float
-    warm_up: float
-    seed: int
     wait: tuple[float, float] = (5.0, 20.0)
-    pings: list[Ping] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
-    code: int | None = None
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -293,86 +236,3 @@ class Soak:
         await self.line.cut()
         await asyncio.sleep(2)
         await self.line.mend()
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What came of a soak; it was good if there are no *complaints*."""
-
-    trends: list[Trend]
-    unexplained: list[Ping]
-    complaints: list[str]
-
-
-def judge(soak: Soak) -> Judgement:
-    """Look at what was measured after the warm-up, while it was quiet."""
-    trends: list[Trend] = []
-    complaints: list[str] = []
-    for name, bound in BOUNDS.items():
-        points = [
-            (sample.at, sample.values[name])
-            for sample in soak.samples
-            if sample.quiet and sample.at >= soak.warm_up and name in sample.values
-        ]
-        try:
-            trends.append(trend(name, points, bound))
-        except ValueError as error:
-            complaints.append(str(error))
-    complaints += [f"it grows: {each}" for each in trends if each.grows]
-    unexplained = [ping for ping in soak.pings if not _is_explained(ping, soak)]
-    complaints += [
-        f"a ping at {ping.sent:.0f} s: {ping.answered} of {soak.servers} answered, and no fault"
-        for ping in unexplained
-    ]
-    complaints += [
-        f"{fault.what} at {fault.began:.0f} s: not all answered within {RECOVERY:.0f} s"
-        for fault in soak.faults
-        if fault.recovered is None
-    ]
-    if not soak.faults:
-        complaints.append("there was no fault at all")
-    if soak.code != 0:
-        complaints.append(f"the fleet's process ended with {soak.code}")
-    return Judgement(trends, unexplained, complaints)
-
-
-def _is_explained(ping: Ping, soak: Soak) -> bool:
-    if ping.answered == soak.servers:
-        return True
-    first = min((each.sent for each in soak.pings if each.answered == soak.servers), default=0.0)
-    return ping.sent < first or any(
-        fault.began <= ping.over and (fault.recovered is None or ping.sent <= fault.recovered)
-        for fault in soak.faults
-    )
-
-
-def as_document(soak: Soak, judgement: Judgement) -> dict[str, Any]:
-    """All of it, for JSON."""
-    return {
-        "seed": soak.seed,
-        "servers": soak.servers,
-        "seconds": round(soak.seconds, 1),
-        "warm_up": round(soak.warm_up, 1),
-        "complaints": judgement.complaints,
-        "trends": [
-            {
-                "name": each.name,
-                "start": each.start,
-                "end": each.end,
-                "allowed": each.allowed,
-                "samples": each.samples,
-            }
-            for each in judgement.trends
-        ],
-        "faults": [
-            {
-                "what": each.what,
-                "began": each.began,
-                "ended": each.ended,
-                "recovered": each.recovered,
-            }
-            for each in soak.faults
-        ],
-        "pings": [[each.sent, each.over, each.answered] for each in soak.pings],
-        "samples": [{"at": each.at, "quiet": each.quiet, **each.values} for each in soak.samples],
-    }
