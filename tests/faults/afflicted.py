@@ -182,10 +182,9 @@ async def _cancel(consumer: Consumer, message: Message) -> None:
 
 
 async def _cancel_all(consumer: Consumer, message: Message) -> None:
-    """Cancel every task but those that wait for a signal: of a library that knows no better."""
+    """Cancel every task, as a library may that knows no better."""
     for task in asyncio.all_tasks():
-        if "main" not in repr(task.get_coro()):
-            task.cancel()
+        task.cancel()
 
 
 async def _stop_loop(consumer: Consumer, message: Message) -> None:

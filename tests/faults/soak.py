@@ -25,24 +25,23 @@ from brokers.provide import AMQP_URL
 from browser.artifacts import artifact
 from faults.judgement import BOUNDS, Judgement, Record, as_document, judge
 from faults.soaking import Soak
-from integration.line import Line
+from faults.wire import wire
 
 
 async def soak(broker: Broker, *, seconds: float, servers: int, seed: int) -> Soak:
     """Do one on *broker*, which is to be no one else's."""
-    with fresh_vhost(broker, "soak") as vhost:
-        async with Line(vhost.url) as line:
-            run = Soak(
-                vhost=vhost,
-                line=line,
-                servers=servers,
-                seconds=seconds,
-                warm_up=min(120.0, seconds / 4),
-                seed=seed,
-                wait=(3.0, 6.0) if seconds < 300 else (5.0, 20.0),
-            )
-            await run.run()
-            return run
+    with fresh_vhost(broker, "soak") as vhost, wire(vhost.url) as line:
+        run = Soak(
+            vhost=vhost,
+            line=line,
+            servers=servers,
+            seconds=seconds,
+            warm_up=min(120.0, seconds / 4),
+            seed=seed,
+            wait=(3.0, 6.0) if seconds < 300 else (5.0, 20.0),
+        )
+        await run.run()
+        return run
 
 
 def write(run: Record, judgement: Judgement) -> Path:

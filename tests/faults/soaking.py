@@ -22,7 +22,7 @@ from baton_ping.extension import extension
 from brokers import Vhost
 from faults.fleet import ENVIRONMENT
 from faults.judgement import RECOVERY, Fault, Ping, Record, Sample
-from integration.line import Line
+from faults.wire import Wire
 
 _TESTS = Path(__file__).parents[1]
 _PATIENCE = 5.0
@@ -97,7 +97,7 @@ class Soak(Record):
     seconds between a recovery and the next fault, at least and at most."""
 
     vhost: Vhost
-    line: Line
+    line: Wire
     wait: tuple[float, float] = (5.0, 20.0)
 
     def __post_init__(self) -> None:
@@ -233,6 +233,6 @@ class Soak(Record):
         self.fleet.signal(signal.SIGCONT)
 
     async def _cut(self) -> None:
-        await self.line.cut()
+        await asyncio.to_thread(self.line.cut)
         await asyncio.sleep(2)
-        await self.line.mend()
+        await asyncio.to_thread(self.line.mend)

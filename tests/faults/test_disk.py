@@ -54,6 +54,7 @@ async def test_it_goes_on_and_says_so_once(vhost: Vhost, disk: Disk) -> None:
     assert service.log("Traceback") == 0
 
 
+@pytest.mark.quick
 async def test_it_ends_in_good_order_while_it_is_full(vhost: Vhost, disk: Disk) -> None:
     settings: dict[str, Any] = {
         "LOG_FILE": disk.path / "baton.log",

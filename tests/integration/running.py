@@ -143,6 +143,11 @@ class Process:
         """Its number."""
         return self._process.pid
 
+    @property
+    def ended(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self._process.poll()
+
     def used(self) -> float:
         """The seconds of a processor that it has taken (on Linux), however busy the machine is."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()

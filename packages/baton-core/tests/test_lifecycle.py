@@ -121,6 +121,13 @@ def test_stops_and_raises_when_it_cannot_go_on() -> None:
     assert (code, out) == (7, "started\nstopped\nsomebody else is\n")
 
 
+def test_stops_and_says_so_when_something_cancels_every_task() -> None:
+    code, out, err = run(None, failed="[task.cancel() for task in asyncio.all_tasks()]")
+    assert (code, out) == (1, "started\nstopped\n")
+    assert err.endswith("Something cancelled the main task of this process, so it has stopped\n")
+    assert "Traceback" not in err
+
+
 def test_a_blocked_event_loop_ends_after_the_grace_period() -> None:
     began = time.monotonic()
     code, _, err = run(signal.SIGTERM, failed="time.sleep(60)", grace=-4.5)

@@ -31,9 +31,9 @@ def run_until_signalled(
     files that are logged to are opened anew.
 
     *stop* takes at most *grace* seconds and returns what it had to abandon. Returns 0 if that is
-    false, else 1. What does not end a little after the grace period is abandoned with the whole
-    process, which then ends with 1. *failed* is awaited meanwhile; what it, or
-    *start*, raises is raised here, after *stop*.
+    false, else 1; and 1 if something cancels what waits here. What does not end a little after the
+    grace period is abandoned with the whole process, which then ends with 1. *failed* is awaited
+    meanwhile; what it, or *start*, raises is raised here, after *stop*.
     """
 
     # Not a task: it ends the process even where a handler holds up the event loop, or a thread
@@ -66,6 +66,9 @@ def run_until_signalled(
 
     try:
         return asyncio.run(main())
+    except asyncio.CancelledError:  # by something that ran here, not by us
+        logger.critical("Something cancelled the main task of this process, so it has stopped")
+        return 1
     finally:
         deadline.cancel()
 
