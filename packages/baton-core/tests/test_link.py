@@ -29,12 +29,18 @@ class Scripted(Transport):
         self.endpoint = endpoint
         self.listener = listener
         self.calls: list[str] = []
+        self.refusal: BatonError | None = None
+        self.declared: Callable[[], None] = lambda: None
 
     async def open(self) -> None:
         self.calls.append("open")
 
     async def declare(self, topology: Topology) -> None:
         self.calls.append("declare")
+        self.declared()
+        if self.refusal is not None:
+            error, self.refusal = self.refusal, None
+            raise error
 
     async def has_exchange(self, exchange: str) -> bool:
         return True
@@ -87,6 +93,7 @@ class Probe(Link):
     def connected(self) -> None:
         assert isinstance(self.transport, Scripted)
         self.connections.append(self.transport)
+        self.transport.declared = self.changed.set
 
     def went_round(self) -> None:
         self.rounds += 1
@@ -398,10 +405,23 @@ class TestHeldUp:
         await probe.until_phase(Phase.READY)
         sleep(20)
         assert probe.held_up() >= 20
-        await probe.until(lambda: "pulse" in stage.opened[0].calls)
+        await probe.until(lambda: stage.opened[0].calls.count("declare") == 2)
         await asyncio.sleep(0)
         assert probe.held_up() == 0
         assert [state.phase for state in probe.states] == [Phase.READY]
+        assert "pulse" not in stage.opened[0].calls
+
+    async def test_a_refusal_while_it_catches_up_is_mended(
+        self, stage: Stage, link: MakeLink, sleep: Callable[[float], None]
+    ) -> None:
+        probe = link(rabbit_heartbeat=60)
+        await probe.until_phase(Phase.READY)
+        stage.opened[0].refusal = NotFound("no exchange")
+        sleep(20)
+        probe.held_up()
+        await probe.until(lambda: len(probe.states) == 3)
+        assert [str(state.phase) for state in probe.states] == ["ready", "connecting", "ready"]
+        assert probe.held_up() == 0
 
 
 async def test_is_not_ready_while_a_lost_connection_is_being_closed(

@@ -28,7 +28,7 @@ from baton.errors import (
 )
 from baton.kept import Kept
 from baton.stall import Stall
-from baton.transports import Transport, TransportListener, open_transport
+from baton.transports import Topology, Transport, TransportListener, open_transport
 from baton.transports.hosts import Hosts
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class Link(TransportListener):
         self._become(Phase.DISCONNECTED, reason)
 
     def _was_held_up(self, seconds: float) -> None:
-        """The event loop was: see with a pulse what is left of the connection."""
+        """The event loop was: find out when what has waited is read, and what is left."""
         logger.debug("%s: the event loop was held up for %.1f s", self.name, seconds)
         heartbeat = self._configuration.rabbit_heartbeat
         if self.state.phase is Phase.READY and 0 < heartbeat <= seconds:
@@ -287,8 +287,11 @@ class Link(TransportListener):
                     self._stale = True
                     self._report(None, error)
                     wait = backoff.next()
-            is_due = self._stall.seconds > 0 and not self._stale and not self._blocked
-            if not is_due and await self._is_told(wait):
+            is_held_up = self._stall.seconds > 0 and not self._stale and not self._blocked
+            if is_held_up and self.state.phase is Phase.READY:
+                await self._catch_up(transport)
+                continue
+            if not is_held_up and await self._is_told(wait):
                 continue
             self.went_round()
             if not self._stale and not self._blocked:
@@ -323,6 +326,16 @@ class Link(TransportListener):
             return
         self._reported.clear()
         self._become(Phase.BLOCKED if self._blocked else Phase.READY, self._blocked)
+
+    async def _catch_up(self, transport: Transport) -> None:
+        """Ask for nothing: what was sent before the answer was read before it, too."""
+        count = self._stall.count
+        try:
+            await self._within(transport.declare(Topology()), "catching up")
+            self._caught_up(count)
+        except TopologyError as error:
+            logger.warning("%s: while it caught up: %s", self.name, error)
+            self._mend()
 
     async def _pulse(self, transport: Transport) -> None:
         count = self._stall.count
