@@ -501,6 +501,13 @@ def test_a_wrong_keyword() -> None:
     )
 
 
+def test_a_list_of_bytes_that_are_not_utf_8(sources: Sources) -> None:
+    sources.set("environment", app_names='["\udcd4')
+    assert sources.fail().startswith(
+        'environment BATON_APP_NAMES "["\N{REPLACEMENT CHARACTER}" is not a JSON list: '
+    )
+
+
 def test_a_list_that_is_nested_without_end(sources: Sources) -> None:
     sources.set("environment", app_names="[" * 100_000)
     assert sources.fail().startswith(f'environment BATON_APP_NAMES "{"[" * 199}…" is not a JSON')

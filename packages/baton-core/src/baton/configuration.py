@@ -88,7 +88,7 @@ def split(value: object) -> object:
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f'"{shorten(text)}" is not a JSON list: {error}') from None
+            raise ValueError(f'"{excerpt(text)}" is not a JSON list: {error}') from None
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
