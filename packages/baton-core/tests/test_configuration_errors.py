@@ -262,8 +262,16 @@ def test_a_few_lines_of_yaml_that_say_more_than_fits_into_memory(tmp_path: Path)
     file.write_text(
         "\n".join(["_a0: &a0 [x]", *(f"_{level}" for level in levels), "PREFETCH: *a11"])
     )
-    problem = refused(file)
-    assert problem.startswith(f'{file}: PREFETCH [[[[[[[[[[[["x"], ')
+    said = "is not valid YAML: it has more than 500,000 values, counting aliases"
+    assert refused(file) == f"{file}: {said}"
+
+
+def test_a_value_that_is_more_than_fits_into_memory() -> None:
+    value: list[Any] = ["x"]
+    for _ in range(11):
+        value = [value] * 9
+    problem = refused(prefetch=value)
+    assert problem.startswith('option PREFETCH [[[[[[[[[[[["x"], ')
     assert len(problem) < 500
 
 

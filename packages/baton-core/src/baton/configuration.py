@@ -40,7 +40,7 @@ from baton.names import (
     LONGEST_FQDN,
     check_name,
 )
-from baton.text import ECHO_LIMIT, excerpt, shorten
+from baton.text import ECHO_LIMIT, excerpt
 
 logger = logging.getLogger(__name__)
 
