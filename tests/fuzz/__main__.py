@@ -41,7 +41,7 @@ def main() -> int:
         each.add_argument("--seconds", type=int, default=600, help="for each target")
         each.add_argument("--seed", type=int, default=0, help="0 is another one each time")
     for each in (one, every, merge):
-        each.add_argument("--found", type=Path, default=Path("/tmp/baton-fuzz"))  # noqa: S108
+        each.add_argument("--found", type=Path, default=Path("/tmp/baton-fuzz"))
     options = parser.parse_args()
     if options.command == "merge":
         return _run(options.target, ["-merge=1", str(CORPUS / options.target)], options.found)

@@ -1,5 +1,5 @@
-"""The dashboard, whatever it is asked and whatever servers say: it answers, soon and in whole, and no
-text of others becomes a part of a page."""
+"""The dashboard, whatever it is asked and whatever servers say: it answers, soon and in whole, and
+no text of others becomes a part of a page."""
 
 from __future__ import annotations
 

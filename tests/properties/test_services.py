@@ -83,7 +83,7 @@ class BlockingService(Service):
 
 
 class World:
-    """A service that is ready, and its broker. Whatever the loop is told of goes to ``troubles``."""
+    """A service that is ready, and its broker. What the loop is told of goes to ``troubles``."""
 
     def __init__(self, kind: type[Service] = OddService) -> None:
         self.troubles: list[str] = []
@@ -120,7 +120,7 @@ class World:
         self._publish(self.extension.exchange_out, key, body, envelope)
 
     def _publish(self, exchange: str, key: str, body: bytes, envelope: Envelope) -> None:
-        """As RabbitMQ takes it: it refuses a BCC that is no list, and passes over what is no key."""
+        """As RabbitMQ takes it: it refuses a BCC that is no list, and skips what is no key."""
         bcc = envelope.headers.get(BCC_HEADER)
         keys = [each for each in bcc if isinstance(each, str)] if isinstance(bcc, list) else []
         envelope = replace(envelope, headers={**envelope.headers, BCC_HEADER: keys})
@@ -237,8 +237,9 @@ class Said(RuleBasedStateMachine):
     def interrupt(self, message: Message) -> None:
         """It is said before the answer."""
         for number, (body, envelope) in enumerate(self.said):
-            id = message.message_id if number % 4 else envelope.correlation_id
-            self.world.say(str(message.reply_to), body, replace(envelope, correlation_id=id))
+            answered = message.message_id if number % 4 else envelope.correlation_id
+            said = replace(envelope, correlation_id=answered)
+            self.world.say(str(message.reply_to), body, said)
 
     @invariant()
     def it_is_asked(self) -> None:

@@ -13,6 +13,7 @@ import baton
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
+        "pace",
         "text",
         "times",
         "names",

@@ -3,9 +3,9 @@ They are counted, or passed over; what can be shown of them is fit for that."""
 
 from __future__ import annotations
 
+from baton.errors import InvalidMessage
 from baton.fleet.reply import keys_of, read_reply
 from baton.fleet.tally import Tally
-from baton.errors import InvalidMessage
 from baton.message import END_HEADER, INSTANCE_HEADER, Envelope, decode_body
 from baton.transports import Delivery
 from fuzz.oracle import check_line, no_stall

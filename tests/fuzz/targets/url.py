@@ -28,11 +28,12 @@ def _broker(text: str) -> None:
     try:
         configuration = Configuration(rabbit_url=text)
     except ConfigurationError as error:
-        check_message(str(error))
-        password = parts.get("rabbit_pass", "")
-        assert len(password) < 8 or password not in str(error)
-        return
-    check_configuration(configuration)
+        said = str(error)
+        check_message(said)
+    else:
+        said = check_configuration(configuration)
+    password = parts.get("rabbit_pass", "")
+    assert len(password) < 8 or text.count(password) > 1 or password not in said
 
 
 def _host(text: str) -> None:

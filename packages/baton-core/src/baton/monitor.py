@@ -8,8 +8,8 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 from baton.consumer import decode
 from baton.errors import ConfigurationError, InstanceTaken, InvalidMessage, Locked
@@ -18,6 +18,7 @@ from baton.extension import Extension, find_extension
 from baton.link import Link, State
 from baton.message import Message
 from baton.names import LONGEST_INSTANCE, check_name
+from baton.pace import Pace
 from baton.runner import run_services
 from baton.text import shorten
 from baton.transports import Binding, Queue, Topology, Transport
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _DAY_IN_MS: Final = 24 * 60 * 60 * 1000
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+"""After which a batch has no more messages. In memory each byte of them may take thirty."""
 _MAX_LENGTH: Final = 1_000_000
 _MAX_BYTES: Final = 512 * 1024 * 1024
 _LOCK_HEARTBEATS: Final = 3
@@ -208,7 +211,8 @@ class _MonitoringLink(Link):
 
     async def _run(self) -> None:
         while (delivery := await self._buffer.get()) is not None:
-            deliveries = [delivery, *self._next(self._monitor.batch - 1)]
+            room = _BATCH_BYTES - len(delivery.body)
+            deliveries = [delivery, *self._next(self._monitor.batch - 1, room)]
             try:
                 await self._process(deliveries)
             except asyncio.CancelledError:
@@ -223,13 +227,16 @@ class _MonitoringLink(Link):
                 logger.exception("The monitor failed at %s", shorten(repr(delivery.body)))
             self._acknowledge(deliveries)
 
-    def _next(self, most: int) -> Iterator[Delivery]:
-        """What waits, *most* at most; the end stays where it is."""
+    def _next(self, most: int, room: int) -> Iterator[Delivery]:
+        """What waits, *most* at most, until *room* bytes are filled; the end stays where it is."""
         for _ in range(min(most, self._buffer.qsize())):
+            if room <= 0:
+                return
             delivery = self._buffer.get_nowait()
             if delivery is None:
                 self._buffer.put_nowait(None)
                 return
+            room -= len(delivery.body)
             yield delivery
 
     def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
@@ -238,13 +245,15 @@ class _MonitoringLink(Link):
 
     async def _process(self, deliveries: Iterable[Delivery]) -> None:
         messages: list[Message] = []
-        waits: list[Coroutine[Any, Any, None]] = []
+        malformed: list[tuple[bytes, InvalidMessage]] = []
+        pace = Pace()
         for delivery in deliveries:
             try:
                 messages.append(decode(delivery))
             except InvalidMessage as error:
-                waits.append(self._process_malformed(delivery.body, error))
-        await asyncio.gather(*waits)
+                malformed.append((delivery.body, error))
+            await pace.rest()
+        await asyncio.gather(*(self._process_malformed(*each) for each in malformed))
         if messages:
             await self._monitor.process_messages(messages)
 

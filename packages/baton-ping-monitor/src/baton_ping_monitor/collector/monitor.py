@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from baton.link import Phase, State
 from baton.monitor import Monitor
+from baton.pace import Pace
 from baton_ping_monitor.observation import Observation, malformed, observe
 
 if TYPE_CHECKING:
@@ -52,7 +53,12 @@ class CollectingMonitor(Monitor):
 
     async def process_messages(self, messages: Sequence[Message]) -> None:
         """Have them kept."""
-        await self._keep([observe(each, self.extension, self._received(each)) for each in messages])
+        seen: list[Observation] = []
+        pace = Pace()
+        for each in messages:
+            seen.append(observe(each, self.extension, self._received(each)))
+            await pace.rest()
+        await self._keep(seen)
 
     async def process_malformed(self, raw: bytes, error: InvalidMessage) -> None:
         """Have it kept, too."""
