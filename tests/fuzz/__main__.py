@@ -42,15 +42,17 @@ def main() -> int:
         each.add_argument("--seed", type=int, default=0, help="0 is another one each time")
     for each in (one, every, merge):
         each.add_argument("--found", type=Path, default=Path("/tmp/baton-fuzz"))
-    options = parser.parse_args()
+    options = parser.parse_args([word for word in sys.argv[1:] if word != "--"])
     if options.command == "merge":
-        return _run(options.target, ["-merge=1", str(CORPUS / options.target)], options.found)
+        return _run(
+            options.target, ["-set_cover_merge=1", str(CORPUS / options.target)], options.found
+        )
     names = [options.target] if options.command == "one" else list(TARGETS)
     flags = [f"-max_total_time={options.seconds}", f"-seed={options.seed}"]
     with ThreadPoolExecutor(getattr(options, "jobs", 1)) as pool:
         codes = list(pool.map(lambda name: _run(name, flags, options.found), names))
     for name, code in zip(names, codes, strict=True):
-        print(f"{name}: {'nothing found' if code == 0 else f'FAILED ({code})'}")  # noqa: T201
+        print(f"{name}: {'nothing found' if code == 0 else f'FAILED ({code})'}")
     return 1 if any(codes) else 0
 
 
@@ -59,7 +61,7 @@ def _run(name: str, flags: list[str], found: Path) -> int:
     inputs = place / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)
     (CORPUS / name).mkdir(parents=True, exist_ok=True)
-    corpus = [str(inputs)] if "-merge=1" in flags else [str(inputs), str(CORPUS / name)]
+    corpus = [str(inputs)] if "-set_cover_merge=1" in flags else [str(inputs), str(CORPUS / name)]
     limits = [f"-max_len={_LONGEST_INPUT}", f"-timeout={_TIMEOUT}", f"-rss_limit_mb={_MEMORY}"]
     command = [sys.executable, "-m", "fuzz.worker", name, *flags, *corpus, *limits]
     begin = time.monotonic()
@@ -73,8 +75,8 @@ def _run(name: str, flags: list[str], found: Path) -> int:
     took = time.monotonic() - begin
     lines = (place / "log").read_text(errors="replace").splitlines()
     if code:
-        print("\n".join(lines[-40:]))  # noqa: T201
-    print(f"{name}: {took:.0f} s, {_last(lines)}; {place}/log", flush=True)  # noqa: T201
+        print("\n".join(lines[-40:]))
+    print(f"{name}: {took:.0f} s, {_last(lines)}; {place}/log", flush=True)
     return code
 
 

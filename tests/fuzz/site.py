@@ -167,5 +167,5 @@ class Site:
                 came.set()
 
         async with asyncio.timeout(PATIENCE):
-            await self.app(scope, receive, send)  # type: ignore[arg-type]
+            await self.app(scope, receive, send)
         return answer

@@ -16,12 +16,12 @@ HERE = Path(__file__).parent
 
 def main() -> int:
     """Run pytest, and say how to run it again."""
-    options = sys.argv[1:]
+    options = [word for word in sys.argv[1:] if word != "--"]
     if options[:1] == ["--seed"]:
         seed, options = options[1], options[2:]
     else:
         seed = str(secrets.randbelow(10**9))
-    print(f"The seed is {seed}: hatch run properties --seed {seed}", flush=True)  # noqa: T201
+    print(f"The seed is {seed}: hatch run properties --seed {seed}", flush=True)
     command = ["pytest", str(HERE), f"--hypothesis-seed={seed}", *options]
     code = subprocess.run(
         [sys.executable, "-m", *command],
@@ -29,7 +29,7 @@ def main() -> int:
         cwd=HERE.parent.parent,
         env={**os.environ, "BATON_PROPERTIES": "thorough"},
     ).returncode
-    print(f"The seed was {seed}")  # noqa: T201
+    print(f"The seed was {seed}")
     return code
 
 
