@@ -167,8 +167,9 @@ class Scenario:
     async def verdict(self) -> Verdict:
         """Wait until every command is finished or missing, stop the services in good order, have
         the monitor read what is left, and judge."""
-        await self._within(_ACCOUNT, self._sending)
-        await self._within(_ACCOUNT, self._requester.complete())
+        # What nobody knows of is given up after twice its expiry.
+        await self._within(_ACCOUNT + 2 * self.load.expires, self._sending)
+        await self._within(_ACCOUNT + 2 * self.load.expires, self._requester.complete())
         await self._cancel(self._watching)
         await self._stop_services()
         with suppress(TimeoutError):
