@@ -29,6 +29,7 @@ HEADERS = {
     "x-first-death-queue": QUEUE,
     "x-first-death-reason": "delivery_limit",
     "baton-sender": "alice@adm01",
+    "x-delivery-count": 3,  # of looks
 }
 
 
@@ -47,7 +48,7 @@ def letter(
         "headers": HEADERS,
     }
     envelope = Envelope(**(values | changed))
-    delivery = Delivery("letters", 1, None, routing_key, body, envelope, False, 0.0, 4)
+    delivery = Delivery("letters", 1, None, routing_key, body, envelope, False, 0.0)
     return read_letter(delivery, PATCH)
 
 
@@ -55,7 +56,6 @@ def test_a_row() -> None:
     assert row(letter())[1:] == (
         "2026-11-26 01:30:05",
         "delivery limit",
-        "4",
         "web01.example.org",
         "upgrade",
         "production",
@@ -64,7 +64,7 @@ def test_a_row() -> None:
 
 def test_a_row_of_what_says_nothing() -> None:
     found = letter(b"", "", headers={}, message_id=None)
-    assert row(found)[1:] == ("?", "unknown", "4", "?", "?", "")
+    assert row(found)[1:] == ("?", "unknown", "?", "?", "")
     assert where(found) == "?  ?"
 
 
@@ -81,10 +81,10 @@ def test_a_table(screen: Callable[[], Screen], monkeypatch: pytest.MonkeyPatch) 
     with contextlib.redirect_stdout(shown):
         table([row(letter()), row(letter(b'{"type":"x"}', headers={}, message_id="東"))])
     head, *lines = shown.shown.splitlines()
-    assert "id            died                 reason          attempts  server" in head
+    assert "id            died                 reason          server" in head
     assert [line[12:] for line in lines] == [
-        "  2026-11-26 01:30:05  delivery limit  4         web01.example.org  upgrade  production",
-        "  ?                    unknown         4         ?                  x        production",
+        "  2026-11-26 01:30:05  delivery limit  web01.example.org  upgrade  production",
+        "  ?                    unknown         ?                  x        production",
     ]
 
 
@@ -121,7 +121,6 @@ def test_a_page() -> None:
         f"id            {found.id}",
         "command       m1",
         "died          2026-11-26 01:30:05  delivery limit",
-        "attempts      4",
         "server        web01.example.org",
         f"queue         {QUEUE}",
         "type          upgrade",
@@ -151,15 +150,14 @@ def test_a_page() -> None:
 def test_a_page_of_what_says_nothing() -> None:
     nothing = letter(b"", "", headers={}, message_id=None, user_id=None, timestamp=None)
     lines = page(nothing).splitlines()
-    assert lines[1:7] == [
+    assert lines[1:6] == [
         "command       ?",
         "died          ?  unknown",
-        "attempts      4",
         "server        ?",
         "queue         ?",
         "type          ?",
     ]
-    assert lines[8:] == ["sent          ?", "sender        ?", "size          0 bytes", "", ""]
+    assert lines[7:] == ["sent          ?", "sender        ?", "size          0 bytes", "", ""]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +183,6 @@ def test_documents() -> None:
         "command": "m1",
         "died": "2026-11-26T01:30:05.000Z",
         "reason": "delivery_limit",
-        "attempts": 4,
         "server": "web01.example.org",
         "queue": QUEUE,
         "type": "upgrade",

@@ -54,21 +54,16 @@ def letter(*arguments: Any, **changed: Any) -> Letter:
 
 
 def test_what_it_says() -> None:
-    found = letter(delivery_count=3)
+    found = letter()
     assert (found.command, found.type, found.reason) == ("m1", "upgrade", "rejected")
     assert (found.queue, found.server) == (QUEUE, "web01.example.org")
-    assert (found.died, found.attempts) == (DIED.timestamp(), 3)
+    assert found.died == DIED.timestamp()
     assert (found.routing_key, found.sender, found.user_id, found.retry_of) == (
         "production",
         "alice@adm01",
         "requester",
         "0123",
     )
-
-
-def test_the_count_of_the_queue_of_letters_is_not_that_of_attempts() -> None:
-    assert letter(delivery_count=3, redelivered=True).attempts is None
-    assert letter().attempts is None
 
 
 def test_its_id_is_the_same_at_each_look_and_no_other_s() -> None:
@@ -172,7 +167,7 @@ def test_a_queue_that_is_none_of_a_server(queue: object) -> None:
 )
 def test_headers_that_were_made_up(headers: dict[str, Any]) -> None:
     found = letter(b"\xff", headers=headers, message_id=None)
-    assert (found.died, found.queue, found.server, found.attempts) == (None, None, None, None)
+    assert (found.died, found.queue, found.server) == (None, None, None)
     assert (found.reason, found.type, found.command) == ("unknown", "", None)
     assert (found.sender, found.retry_of) == (None, None)
     assert len(found.id) == 12

@@ -21,7 +21,7 @@ from baton.times import to_iso
 if TYPE_CHECKING:
     from baton.dead_letters import DeadLetters, Letter
 
-_COLUMNS: Final = ("id", "died", "reason", "attempts", "server", "type", "key")
+_COLUMNS: Final = ("id", "died", "reason", "server", "type", "key")
 _CELL: Final = 40
 """Characters of what is shown in a row, unless it is a server's name."""
 _DEEPEST: Final = 8
@@ -29,6 +29,8 @@ _DEEPEST: Final = 8
 _INDENTED: Final = 8
 """How many times as long as the body it may be when it is indented: deep nesting multiplies it."""
 _HEADING: Final = 13
+_OF_THE_QUEUE: Final = ("x-delivery-count", "x-acquired-count")
+"""Headers that count how often letters were looked at."""
 
 
 def row(letter: Letter) -> tuple[str, ...]:
@@ -37,7 +39,6 @@ def row(letter: Letter) -> tuple[str, ...]:
         letter.id,
         _local(letter.died),
         _reason(letter),
-        "?" if letter.attempts is None else str(letter.attempts),
         excerpt(letter.server or "?"),
         excerpt(letter.type or "?", _CELL),
         excerpt(letter.routing_key, _CELL),
@@ -84,7 +85,6 @@ def document(letter: Letter) -> dict[str, Any]:
         "command": letter.command,
         "died": None if letter.died is None else _iso(letter.died),
         "reason": letter.reason,
-        "attempts": letter.attempts,
         "server": letter.server,
         "queue": letter.queue,
         "type": letter.type,
@@ -108,7 +108,7 @@ def full_document(letter: Letter, errors: Sequence[str] = ()) -> dict[str, Any]:
         **document(letter),
         "sent": _sent(letter),
         "errors": list(errors),
-        "headers": _as_json(letter.delivery.envelope.headers),
+        "headers": _as_json(_headers(letter)),
         "body": body,
         "raw": raw.decode("utf-8", "replace") if body is None else None,
     }
@@ -121,7 +121,6 @@ def _lines(letter: Letter, errors: Sequence[str]) -> Iterator[str]:
         "id": letter.id,
         "command": letter.command or "?",
         "died": f"{_local(letter.died)}  {_reason(letter)}",
-        "attempts": "?" if letter.attempts is None else str(letter.attempts),
         "server": letter.server or "?",
         "queue": letter.queue or "?",
         "type": letter.type or "?",
@@ -136,7 +135,7 @@ def _lines(letter: Letter, errors: Sequence[str]) -> Iterator[str]:
     for error in errors:
         yield f"{'error':<{_HEADING}} {printable(error)}"
     yield ""
-    for name, value in sorted(letter.delivery.envelope.headers.items()):
+    for name, value in sorted(_headers(letter).items()):
         yield f"{printable(name)}: {printable(json.dumps(_as_json(value), ensure_ascii=False))}"
     yield ""
     yield from map(printable, _indented(letter.delivery.body).split("\n"))
@@ -178,6 +177,12 @@ def _as_json(value: Any, depth: int = 0) -> Any:
             return "…"
         case _:
             return str(value)
+
+
+def _headers(letter: Letter) -> dict[str, Any]:
+    """Those that it was sent with, and those that tell of its death."""
+    headers = letter.delivery.envelope.headers.items()
+    return {name: value for name, value in headers if name not in _OF_THE_QUEUE}
 
 
 def _sent(letter: Letter) -> str | None:

@@ -35,8 +35,8 @@ class Letter:
 
     ``died`` is in seconds since the epoch; ``reason`` is ``rejected`` or ``delivery_limit``.
     ``queue`` is where it died, None if that is no queue of a server that runs the extension:
-    then it cannot be retried. ``attempts`` is how often it was delivered in vain, which quorum
-    queues count and only who looks first can see.
+    then it cannot be retried. How often it was delivered there nobody knows any more: a quorum
+    queue of letters puts its own count in that place.
     """
 
     id: str
@@ -46,7 +46,6 @@ class Letter:
     queue: str | None
     server: str | None
     type: str
-    attempts: int | None
     delivery: Delivery
 
     @property
@@ -89,8 +88,6 @@ def read_letter(delivery: Delivery, extension: Extension, known: set[str] | None
         queue=queue,
         server=None if queue is None else _server_of(queue, delivery, extension),
         type=_type_of(delivery.body),
-        # A quorum queue of letters puts its own count there, once one was given back.
-        attempts=None if delivery.redelivered else delivery.delivery_count or None,
         delivery=delivery,
     )
 
