@@ -76,18 +76,22 @@ class Fleet:
 
     def __init__(self, configuration: Configuration, url: str, stack: AsyncExitStack) -> None:
         self.configuration = configuration
-        self.api = stack.enter_context(PatchAPI(configuration))
+        self.api = PatchAPI(configuration)
         self.seen = Recorder()
         self.transport: Transport = open_transport(
             configuration, configuration.endpoints[0], self.seen, "somebody else"
         )
         self._url = url
-        self._stack = stack
+        self._servers = stack
+
+    async def stop(self) -> None:
+        """Stop the servers."""
+        await self._servers.aclose()
 
     async def start(self, name: str) -> Patcher:
         """Start a server."""
         server = Server(f"{name}.example.org", "production")
-        service = await self._stack.enter_async_context(
+        service = await self._servers.enter_async_context(
             running(self.configuration, server, PatchService)
         )
         assert isinstance(service, PatchService)
@@ -136,7 +140,9 @@ async def make_fleet(vhost: Vhost) -> AsyncIterator[Callable[[str], Any]]:
     async with AsyncExitStack() as stack:
 
         async def make(kind: str) -> Fleet:
-            fleet = Fleet(vhost.configuration(durable_queues=kind), vhost.url, stack)
+            servers = await stack.enter_async_context(AsyncExitStack())
+            fleet = Fleet(vhost.configuration(durable_queues=kind), vhost.url, servers)
+            stack.enter_context(fleet.api)
             await fleet.transport.open()
             stack.push_async_callback(fleet.transport.close)
             return fleet
@@ -232,7 +238,7 @@ async def test_one_whose_queue_has_gone_stays(fleet: Fleet, vhost: Vhost) -> Non
     await fleet.send("web02.example.org")
     await fleet.counts(LETTERS, 2)
     first, second = await fleet.listed()
-    await fleet._stack.aclose()  # the servers have gone, and one for good
+    await fleet.stop()
     vhost.delete_queue(first["queue"])
 
     ended = await fleet.call("retry", "--all")
@@ -247,17 +253,14 @@ async def test_one_whose_queue_has_gone_stays(fleet: Fleet, vhost: Vhost) -> Non
 
 
 async def test_the_expired_are_counted(fleet: Fleet) -> None:
-    web01 = await fleet.start("web01")
-    web01.broken = False
-    await fleet.send("production")
-    await web01.does()
-    queue = "baton-patch.web01.example.org.patch"
-    await fleet.transport.consume(queue, 1)  # it stands by
-    fleet.transport.publish([Publication(1, "", queue, b"{}", Envelope(expires=0))])
-    await fleet.counts(EXPIRED, 1)
+    await fleet.start("web01")
+    await fleet.stop()
+    for _ in range(3):
+        await fleet.send("production", expires=0.001)
+    await fleet.counts(EXPIRED, 3)
     ended = await fleet.call("list")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == "no dead letters; 1 command expired within the last day\n"
+    assert ended.out == "no dead letters; 3 commands expired within the last day\n"
 
 
 async def test_drop(fleet: Fleet) -> None:
@@ -328,7 +331,7 @@ async def test_letters_that_were_made_up(fleet: Fleet) -> None:
         {"x-death": [1, "x", {"queue": 7, "time": "now", "reason": []}]},
         {"x-first-death-queue": "baton-patch.dead-letters", "x-first-death-reason": "\x1b[2J"},
         {"x-first-death-queue": "baton-patch." + "w" * 300, "baton-sender": b"\xff\x1b"},
-        {"x-death": [{"time": datetime(1, 1, 2, tzinfo=UTC)}], "d": Decimal("1.5"), "f": 1.5},
+        {"x-death": [{"time": datetime(1970, 1, 2, tzinfo=UTC)}], "d": Decimal("1.5"), "f": 1.5},
         {"deep": deep, "baton-target": {"a": None}, "baton-where": 7, "\x1b": "\x07"},
     ]
     await fleet.forge(

@@ -24,7 +24,7 @@ from baton.errors import (
 from baton.extension import Extension
 from baton.message import Envelope
 from baton.transports import Delivery, TransportListener, open_transport
-from baton.transports.memory import MemoryBroker, memory_broker
+from baton.transports.memory import MemoryBroker, MemoryTransport, memory_broker
 
 if TYPE_CHECKING:
     from conftest import Graveyard
@@ -333,6 +333,27 @@ async def test_a_broker_that_falls_silent(
         await graveyard.bury("web01.example.org")
         with pytest.raises(BrokerUnavailable, match=r"does not answer within 0\.1 s"):
             [letter async for letter in dead.letters()]
+
+
+async def test_the_broker_does_not_say_that_what_was_dropped_is_gone(
+    graveyard: Graveyard, memory_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bury_three(graveyard)
+
+    async def cancel(_: object, __: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(MemoryTransport, "cancel", cancel)
+    settings = Configuration(rabbit_url=memory_url, deadline=0.1)
+    dead = DeadLetters(settings, GREET)
+    await dead.__aenter__()
+    for letter in [letter async for letter in dead.letters()]:
+        dead.drop(letter)
+    with pytest.raises(
+        BrokerUnavailable, match=r"within 0\.1 s: what was retried or dropped may be"
+    ):
+        await dead.__aexit__(None, None, None)
+    assert await look(settings) == []  # nobody holds the lock any more
 
 
 async def test_it_was_not_opened(settings: Configuration) -> None:

@@ -72,6 +72,7 @@ class DeadLetters(TransportListener):
         self._published = 0
         self._settled = 0
         self._returned = 0
+        self._dropped = False
         self._failure: BatonError | None = None
 
     async def __aenter__(self) -> Self:
@@ -96,8 +97,19 @@ class DeadLetters(TransportListener):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Disconnect. Raises BrokerUnavailable, if nothing else is wrong, where the broker does not
+        say that what was dropped is gone: it may be there still."""
         transport, self._transport = self._transport, None
-        if transport is not None:
+        if transport is None:
+            return
+        try:
+            if self._dropped and kind is None:
+                await self._within(transport.cancel(self._queue))
+        except BrokerUnavailable as silence:
+            raise BrokerUnavailable(
+                f"{silence}: what was retried or dropped may be a dead letter still"
+            ) from None
+        finally:
             await disconnect(transport, self._configuration.deadline)
 
     async def letters(self) -> AsyncIterator[Letter]:
@@ -163,6 +175,7 @@ class DeadLetters(TransportListener):
     def drop(self, letter: Letter) -> None:
         """Have done with *letter*: it is gone when the block has ended."""
         self._require_transport().acknowledge([letter.delivery])
+        self._dropped = True
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
         """Part of the transport's listener: letters came."""

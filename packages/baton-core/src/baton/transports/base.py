@@ -188,7 +188,7 @@ class Transport(ABC):
     @abstractmethod
     async def cancel(self, queue: str) -> None:
         """Have no more messages of *queue* delivered. What was delivered is still to be
-        acknowledged."""
+        acknowledged; what was acknowledged before is so at the broker when this returns."""
 
     @abstractmethod
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:

@@ -160,6 +160,8 @@ class RabbitTransport(Transport):
 
     async def cancel(self, queue: str) -> None:
         with self._translated():
+            if self._acknowledgements is not None:
+                await self._acknowledgements.flush(wait=False)
             for tag in [tag for tag, name in self._consumers.items() if name == queue]:
                 del self._consumers[tag]
                 await self._open_data().basic_cancel(tag)
