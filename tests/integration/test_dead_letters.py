@@ -330,7 +330,7 @@ async def test_letters_that_were_made_up(fleet: Fleet) -> None:
         {"x-death": "no"},
         {"x-death": [1, "x", {"queue": 7, "time": "now", "reason": []}]},
         {"x-first-death-queue": "baton-patch.dead-letters", "x-first-death-reason": "\x1b[2J"},
-        {"x-first-death-queue": "baton-patch." + "w" * 300, "baton-sender": b"\xff\x1b"},
+        {"x-first-death-queue": "baton-patch." + "w" * 300, "baton-sender": bytearray(b"\xff\x1b")},
         {"x-death": [{"time": datetime(1970, 1, 2, tzinfo=UTC)}], "d": Decimal("1.5"), "f": 1.5},
         {"deep": deep, "baton-target": {"a": None}, "baton-where": 7, "\x1b": "\x07"},
     ]

@@ -27,6 +27,7 @@ from baton.message import (
     BCC_HEADER,
     END_HEADER,
     INSTANCE_HEADER,
+    RETRY_HEADER,
     SENDER_HEADER,
     SEQUENCE_HEADER,
     SIGNATURE_HEADER,
@@ -119,6 +120,10 @@ def commands() -> Iterator[tuple[str, click.Command]]:
     assert isinstance(add, click.Group)
     for name, command in add.commands.items():
         yield f"baton add {name}", command
+    letters = baton_command.get_command(context, "dead-letters")
+    assert isinstance(letters, click.Group)
+    for name, command in letters.commands.items():
+        yield f"baton dead-letters {name}", command
     yield "baton-ping", service_executable(find_extension("baton-ping"))
     yield "baton-ping-monitor", monitor_command
 
@@ -305,6 +310,7 @@ def test_an_entry_point_group_is_documented(group: str) -> None:
         BCC_HEADER,
         END_HEADER,
         INSTANCE_HEADER,
+        RETRY_HEADER,
         SENDER_HEADER,
         SEQUENCE_HEADER,
         SIGNATURE_HEADER,
