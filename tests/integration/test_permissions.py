@@ -20,19 +20,23 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
 from baton import Configuration, Service
+from baton.durable import dead_letter_topology, dead_letters, durable_queue, queue_name
+from baton.extension import Extension
 from baton.link import Phase
-from baton.message import Message
+from baton.message import Envelope, Message
+from baton.transports import Publication, Topology, open_transport
 from baton_ping.api import PingAPI
 from baton_ping.consumer import PingConsumer
 from baton_ping.monitor import PingMonitor
 from baton_ping.service import PingService
 from brokers.vhost import Vhost
 from brokers.waiting import wait_until
+from integration.recorder import Recorder
 from integration.running import WEB01, ask, command, process, reach, running
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating.md"
 GRANT = re.compile(r"^\$ rabbitmqctl (set_permissions -p baton baton-.+)$", re.MULTILINE)
-ROLES = ("server", "requester", "web", "monitor", "pinger")
+ROLES = ("server", "requester", "web", "monitor", "pinger", "mender")
 REFUSED, LOCKED = 403, 405
 
 IN, OUT = "baton_ping_in", "baton_ping_out"
@@ -313,6 +317,36 @@ WAYS: dict[str, Callable[[BlockingChannel, str, str], object]] = {
 }
 """How a user might command the fleet, with the name of something of its own and the name of a
 server's queue."""
+
+
+async def test_dead_letters_are_looked_after(users: Users, vhost: Vhost) -> None:
+    admin, ping, seen = vhost.configuration(), Extension("baton-ping"), Recorder()
+    name = queue_name(ping, WEB01.fqdn, "ping")
+    letters, queue = dead_letters(ping), durable_queue(admin, ping, name)
+    transport = open_transport(admin, admin.endpoints[0], seen, "admin")
+    await transport.open()
+    try:
+        await transport.declare(dead_letter_topology(admin, ping))
+        await transport.declare(Topology(queues=[queue]))
+        headers = {"x-first-death-queue": name}
+        died = [Envelope(message_id=f"m{n}", headers=headers, persistent=True) for n in range(2)]
+        body = b'{"type":"ping"}'
+        transport.publish([Publication(n, "", letters, body, each) for n, each in enumerate(died)])
+        await seen.until(lambda: len(seen.confirmed_numbers) == len(died))
+        url = ("--url", users["mender"].url)
+        ended = [
+            await asyncio.to_thread(command, "dead-letters", *arguments, *url)
+            for arguments in (("list", "ping"), ("retry", "ping", "m0"), ("drop", "ping", "m1"))
+        ]
+        assert [(each.code, each.err) for each in ended] == [(0, "")] * 3
+        assert await transport.count(name) == 1
+        assert await transport.count(letters) == 0
+        other = ("--url", users["requester"].url)
+        refused = await asyncio.to_thread(command, "dead-letters", "list", "ping", *other)
+        assert (refused.code, refused.out) == (3, "")
+        assert "refused for user" in refused.err
+    finally:
+        await transport.close()
 
 
 @pytest.mark.parametrize("way", WAYS)

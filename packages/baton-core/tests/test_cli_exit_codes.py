@@ -34,6 +34,8 @@ EXIT_CODES = {
     "HandlerTimeout": 1,
     "Stopping": 1,
     "TooManyHeld": 1,
+    "Reject": 1,
+    "DeliveryLimitReached": 1,
     "InstanceTaken": 1,
     "AlreadyRunning": 1,
     "LettersTaken": 1,
