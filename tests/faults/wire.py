@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from integration.line import Line
+from lines.line import Line
 
 _TESTS = Path(__file__).parents[1]
 
