@@ -38,6 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "outbox",
         "remembered",
         "running",
+        "outputs",
         "link",
         "exchanges",
         "durable",

@@ -17,26 +17,17 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from baton import audit
-from baton.consumer import Consumer, Outcome, error_text
-from baton.errors import InvalidMessage, MessageTooLarge, OutboxFull, Stopping, TooManyHeld
+from baton.consumer import Consumer, Outcome
+from baton.errors import InvalidMessage, OutboxFull, Stopping, TooManyHeld
 from baton.kept import Kept
 from baton.message import (
-    BCC_HEADER,
-    CONTENT_TYPE,
-    END_HEADER,
-    END_TYPE,
-    INSTANCE_HEADER,
-    SEQUENCE_HEADER,
     SPLAY_HEADER,
-    VERSION_HEADER,
     WHERE_HEADER,
-    WIRE_VERSION,
-    Envelope,
     encode_body,
     is_reply_key,
-    new_id,
 )
-from baton.outbox import Outbox, Output
+from baton.outbox import Outbox
+from baton.outputs import Outputs
 from baton.remembered import Remembered
 from baton.running import Command, Limits, Origin, Source, stopping, too_often
 from baton.splay import Held, draw
@@ -76,8 +67,9 @@ class ConsumerManager:
     ) -> None:
         self.consumer = consumer
         self.queue = queue
-        self._origin = origin
+        self._extension = origin.app_id
         self._outbox = outbox
+        self._outputs = Outputs(consumer, origin, outbox, flush=flush, confirmed=self._confirmed)
         self.durable = consumer.durable
         """Whether its commands wait while it is away."""
         self.returned: list[Delivery] = []
@@ -88,7 +80,6 @@ class ConsumerManager:
         """Whether nothing is logged of what the consumer does."""
         self._stopping = False
         self._stopped = False
-        self._flush = flush
         self._source = source
         self._buffer: deque[Delivery] = deque()
         self._held = Held[Command](self._released)
@@ -203,10 +194,10 @@ class ConsumerManager:
         mailbox = self._mailbox
         if mailbox is None or mailbox.is_local:
             self._outbox.reserve(len(body), wait=False)
-            self._publish(command, body)
+            self._outputs.publish(command, body)
         else:
             self._outbox.reserve(len(body), wait=True)
-            mailbox.post(lambda: self._publish(command, body))
+            mailbox.post(lambda: self._outputs.publish(command, body))
 
     async def _run(self) -> None:
         clock = time.monotonic
@@ -408,28 +399,13 @@ class ConsumerManager:
         """The handler has returned, or raised."""
         if outcome.error is not None and isinstance(outcome.untold, OutboxFull):
             # It has filled the outbox: whoever asked is to know, and this one is small.
-            name, text = type(outcome.error).__name__, error_text(outcome.error)
-            body = self._body({"type": "error", "error_class": name, "error_message": text})
-            self._outbox.reserve_beyond(len(body))
-            self._publish(command, body)
+            self._outputs.fail(command, outcome.error)
+        command.rejected = self.durable and outcome.is_hopeless
         self._end(command, outcome.name, outcome.type)
 
     def _end(self, command: Command, outcome: str, type: str = "") -> None:
-        """Tell the requester that the command is finished: on its last output, if that is still
-        here, else with one more message that only the requester sees."""
         command.finished = True
-        end = {
-            "outcome": outcome,
-            "outputs": command.outputs,
-            "duration": int((time.monotonic() - command.started) * 1_000_000),
-            "fqdn": self.consumer.server.fqdn,
-        }
-        if command.last is not None and not command.last.sent:
-            command.last.headers[END_HEADER] = end
-        elif command.reply_to is not None:
-            body = self._body({"type": END_TYPE})
-            self._outbox.reserve_beyond(len(body))
-            self._send(command, command.reply_to, body, {END_HEADER: end})
+        self._outputs.end(command, outcome)
         self._audit(command, outcome, type)
         self._complete(command)
 
@@ -440,61 +416,9 @@ class ConsumerManager:
                 type=type,
                 outcome=outcome,
                 duration=time.monotonic() - command.started,
-                extension=self._origin.app_id,
+                extension=self._extension,
                 consumer=self.consumer.consumer_name,
             )
-
-    def _body(self, message: Mapping[str, Any]) -> bytes:
-        """*message* with who says it, whatever is wrong with the consumer's own attributes."""
-        try:
-            return encode_body({**self.consumer.attributes, **message})
-        except BaseException:
-            logger.exception("The attributes of %s", self.consumer.consumer_name)
-            return encode_body({**self.consumer.server.attributes, **message})
-
-    def _too_large(self, error: MessageTooLarge) -> bytes:
-        name = type(error).__name__
-        return self._body({"type": "error", "error_class": name, "error_message": str(error)})
-
-    def _publish(self, command: Command | None, body: bytes) -> None:
-        headers: dict[str, Any] = {}
-        if command is not None and command.reply_to is not None:
-            headers[BCC_HEADER] = [command.reply_to]
-        output = self._send(command, "", body, headers)
-        if command is not None:
-            command.last = output
-            command.outputs += 1
-
-    def _send(
-        self, command: Command | None, key: str, body: bytes, headers: dict[str, Any]
-    ) -> Output:
-        headers[VERSION_HEADER] = WIRE_VERSION
-        headers[INSTANCE_HEADER] = self._origin.instance
-        correlation_id = None
-        if command is not None:
-            headers[SEQUENCE_HEADER] = command.outputs
-            correlation_id = command.delivery.envelope.message_id
-            command.unconfirmed += 1
-        output = Output(
-            exchange=self._origin.exchange_out,
-            routing_key=key,
-            body=body,
-            envelope=Envelope(
-                message_id=new_id(),
-                correlation_id=correlation_id,
-                timestamp=time.time(),
-                user_id=self._origin.user_id,
-                app_id=self._origin.app_id,
-                content_type=CONTENT_TYPE,
-                persistent=True,
-            ),
-            headers=headers,
-            confirmed=None if command is None else lambda: self._confirmed(command),
-            instead=self._too_large,
-        )
-        self._outbox.add(output)
-        self._flush()
-        return output
 
     def _confirmed(self, command: Command) -> None:
         command.unconfirmed -= 1
