@@ -104,8 +104,11 @@ async def _works_again(api: _CountingAPI, runs: Counter[str]) -> str:
     return found
 
 
-@pytest.mark.quick
-@half_open
+@pytest.mark.parametrize(
+    "ways",
+    [*BAD_WAYS[:-1], pytest.param(BAD_WAYS[-1], marks=pytest.mark.quick)],
+    ids=BAD_WAY_NAMES,
+)
 async def test_an_api_whose_connection_dies(
     line: Line, api: _CountingAPI, runs: Counter[str], ways: tuple[Way, ...]
 ) -> None:
