@@ -18,7 +18,7 @@ from faults.scenario import Load, MakeScenario
 HOUR = 3600.0
 DAY = 24 * HOUR
 JUMPS = pytest.mark.parametrize("seconds", [DAY, -DAY, HOUR, -HOUR], ids="{:+.0f}".format)
-LOAD = Load(commands=200, servers=3, takes=0.02)
+LOAD = Load(commands=200, servers=3, takes=0.02, expires=10.0)
 
 
 async def test_of_a_server(vhost: Vhost) -> None:
@@ -42,7 +42,7 @@ async def test_of_a_whole_process(
         await run.in_flight()
         with run.fault():
             monkeypatch.setattr(time, "time", lambda: true_time() + seconds)
-            assert await run.answers_again(10) < 10
+        assert await run.answers_again(10) < 10
         verdict = await run.verdict()
     assert verdict.violations == []
     assert verdict.missing == ()
