@@ -1090,3 +1090,21 @@ class TestSplay:
         world.send("last")
         await monitor.until(lambda: "last" in monitor.seen)
         assert monitor.seen == ["plain", "held", "last"]
+
+
+async def test_a_connection_that_confirms_no_output_is_replaced(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a node that is cut off from its cluster: everything else is answered."""
+    monitor = await world.monitor("one")
+    service = await world.service()
+    publish = MemoryTransport.publish
+    cut_off = service.channel._outbound.transport
+
+    def store_nothing(transport: MemoryTransport, publications: Sequence[Publication]) -> None:
+        if transport is not cut_off:
+            publish(transport, publications)
+
+    monkeypatch.setattr(MemoryTransport, "publish", store_nothing)
+    world.send(1)
+    await monitor.until(lambda: monitor.seen == [1])

@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Final
 
 from baton.consumer_manager import ConsumerManager
 from baton.durable import dead_letter_topology, durable_queue, queue_name
-from baton.errors import BatonError, ConfigurationError, MessageTooLarge, NotPermitted
+from baton.errors import (
+    BatonError,
+    BrokerUnavailable,
+    ConfigurationError,
+    MessageTooLarge,
+    NotPermitted,
+)
 from baton.exchanges import input_exchange, output_exchange
 from baton.link import Link, Phase, State
 from baton.message import new_id
@@ -343,6 +349,7 @@ class _PublishingLink(Link):
         self._channel = channel
         self._outbox = outbox
         self._scheduled = False
+        self._unanswered = False
         self._drained = asyncio.Event()
 
     @property
@@ -361,7 +368,11 @@ class _PublishingLink(Link):
         self._send(transport)
 
     async def assert_topology(self, transport: Transport) -> None:
+        # A node that is cut off from its cluster answers, but can store nothing.
+        if self._unanswered and self._outbox:
+            raise BrokerUnavailable("no output was confirmed between two pulses")
         await transport.declare(Topology(exchanges=(self._channel.exchange_out,)))
+        self._unanswered = bool(self._outbox)
 
     def flush_soon(self) -> None:
         """Send what is new in the outbox at the end of this turn of the loop."""
@@ -370,6 +381,7 @@ class _PublishingLink(Link):
             asyncio.get_running_loop().call_soon(self._flush)
 
     def confirmed(self, numbers: Sequence[int]) -> None:
+        self._unanswered = False
         self.progressed()
         self._outbox.confirm(numbers)
         self._look_if_drained()
@@ -379,6 +391,7 @@ class _PublishingLink(Link):
             self.flush_soon()  # what was notified in the meantime
 
     def refused(self, numbers: Sequence[int]) -> None:
+        self._unanswered = False
         logger.warning("%s: the broker refused %d outputs, for now", self.name, len(numbers))
         asyncio.get_running_loop().call_later(_REFUSED_PAUSE, self._send_again, numbers)
 
@@ -392,9 +405,11 @@ class _PublishingLink(Link):
         super().channel_lost(error)
 
     def detached(self) -> None:
+        self._unanswered = False
         self._outbox.rewind()
 
     def unblocked(self) -> None:
+        self._unanswered = False
         super().unblocked()
         self.flush_soon()
 
