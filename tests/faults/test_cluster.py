@@ -113,7 +113,8 @@ async def test_partition(cluster: Cluster, scenario: MakeScenario) -> None:
         with run.fault():
             await asyncio.to_thread(cluster.cut_off, node)
         await run.answers_again(FROZEN)
-        await asyncio.to_thread(cluster.join_again, node)
+        with run.fault("it joins again"):
+            await asyncio.to_thread(cluster.join_again, node)
         await run.answers_again(FROZEN)
         verdict = await run.verdict()
     assert verdict.violations == []
