@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-from collections.abc import Coroutine
+import tempfile
+from collections.abc import Coroutine, Iterator
 from functools import cache
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from fuzz.files import folder
 from fuzz.site import Site
@@ -26,19 +28,25 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     return _runner().run(coroutine)
 
 
+_USES: Final = 200
+"""Times that a dashboard is used: its pages become longer with all that it has heard."""
+_sites: Final[dict[bool, tuple[Site, Iterator[int]]]] = {}
+
+
 def site(*, users: bool = False) -> Site:
     """The dashboard, with a login or without."""
-    return _site(users)
+    found, uses = _sites.get(users, (None, iter(())))
+    if found is None or next(uses, None) is None:
+        if found is not None:
+            run(found.close())
+        else:
+            _runner()  # at the end, this is closed after the dashboard
+            atexit.register(lambda: run(_sites[users][0].close()))
+        found = run(_make(users))
+        _sites[users] = found, iter(range(_USES))
+    return found
 
 
-@cache
-def _site(users: bool) -> Site:
-    place = folder() / f"site-{users}"
-    place.mkdir()
-
-    async def make() -> Site:
-        return Site(place, users=users)
-
-    made = run(make())
-    atexit.register(lambda: run(made.close()))
-    return made
+async def _make(users: bool) -> Site:
+    place = Path(tempfile.mkdtemp(dir=folder()))
+    return Site(place, users=users)

@@ -23,7 +23,7 @@ _FIXTURES = (HealthCheck.function_scoped_fixture,)
 settings.register_profile(
     "quick",
     derandomize=True,
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=10,
     phases=[Phase.explicit, Phase.generate],  # `hatch run properties` looks for the smallest one
     deadline=None,

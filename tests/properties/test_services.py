@@ -209,7 +209,7 @@ class AnyOrderBlocking(AnyOrder):
     kind = BlockingService
 
 
-A_FEW = settings(max_examples=max(15, settings().max_examples // 10))
+A_FEW = settings(max_examples=max(10, settings().max_examples // 10))
 """Each of them takes as long as ten elsewhere."""
 
 TestAnyOrder = AnyOrder.TestCase
