@@ -9,6 +9,7 @@ What it finds stays in the folder of --found: an input that is worth keeping goe
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 import time
@@ -63,7 +64,7 @@ def _run(name: str, flags: list[str], found: Path) -> int:
     (CORPUS / name).mkdir(parents=True, exist_ok=True)
     corpus = [str(inputs)] if "-set_cover_merge=1" in flags else [str(inputs), str(CORPUS / name)]
     limits = [f"-max_len={_LONGEST_INPUT}", f"-timeout={_TIMEOUT}", f"-rss_limit_mb={_MEMORY}"]
-    command = [sys.executable, "-m", "fuzz.worker", name, *flags, *corpus, *limits]
+    command = [_launcher(name, place), *flags, *corpus, *limits]
     begin = time.monotonic()
     with (place / "log").open("w") as log:
         code = subprocess.run(
@@ -80,9 +81,18 @@ def _run(name: str, flags: list[str], found: Path) -> int:
     return code
 
 
+def _launcher(name: str, place: Path) -> str:
+    """A program that fuzzes the target *name*: libFuzzer starts itself again by its own name."""
+    path = place / "fuzz"
+    words = shlex.join([sys.executable, "-m", "fuzz.worker", name, str(path)])
+    path.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
 def _last(lines: list[str]) -> str:
     """What the fuzzer said of its work last."""
-    told = [line for line in lines if line.startswith("#")]
+    told = [line for line in lines if line.startswith(("#", "MERGE")) and "cov" in line]
     return told[-1] if told else "nothing said"
 
 

@@ -1,4 +1,5 @@
-"""One target under atheris: ``python -m fuzz.worker TARGET [libFuzzer's options] [FOLDER...]``."""
+"""One target under atheris: ``python -m fuzz.worker TARGET ITSELF [OPTION...] [FOLDER...]``, where
+ITSELF is what starts it, and the options are libFuzzer's."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ def main() -> None:
     from fuzz.targets import load  # noqa: PLC0415
 
     logging.disable()
-    name = sys.argv.pop(1)
+    name, sys.argv[0] = sys.argv.pop(1), sys.argv.pop(1)
     with atheris.instrument_imports(include=list(INSTRUMENTED)):
         check = load(name)
     atheris.Setup(sys.argv, check)

@@ -27,7 +27,8 @@ from baton.command import Requester
 from baton.errors import BatonError, ConfigurationError, NotPermitted, Unroutable
 from baton.extension import Extension
 from baton.link import Phase
-from baton.message import Envelope
+from baton.message import Envelope, encode_body
+from baton.pace import Pace
 from baton.transports import (
     Binding,
     Exchange,
@@ -532,6 +533,59 @@ class TestMonitor:
         again = await world.monitor("one")
         await again.until(lambda: again.seen)
         assert again.seen == [7]  # all others were acknowledged
+
+    async def test_a_batch_ends_when_it_is_large(self, world: World) -> None:
+        batches: list[list[Any]] = []
+        done = asyncio.Event()
+
+        class Batches(Monitor):
+            extension = EXTENSION.name
+            batch = 100
+
+            async def process_messages(self, messages: Sequence[Message]) -> None:
+                batches.append([message["of"] for message in messages])
+                if 4 in batches[-1]:
+                    done.set()
+
+        await (await world.monitor("one")).stop()
+        for number, size in enumerate((3, 2, 5, 1, 1)):
+            raw = encode_body({"type": "echo", "of": number, "text": "x" * size * 2**20})
+            world.broker.publish(Publication(1, "baton_echo_out", "", raw, Envelope()))
+        monitor = Batches(world.configuration, "one")
+        await monitor.start()
+        world.stops.append(monitor.stop)
+        await asyncio.wait_for(done.wait(), 5)
+        assert batches == [[0, 1], [2], [3, 4]]
+
+    async def test_a_batch_that_is_read_lets_others_go_on(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("baton.monitor.Pace", lambda: Pace(0.0))
+        turns: list[int] = []
+        done = asyncio.Event()
+
+        class Batches(Monitor):
+            extension = EXTENSION.name
+            batch = 100
+
+            async def process_messages(self, messages: Sequence[Message]) -> None:
+                assert len(messages) == 20
+                done.set()
+
+        async def others() -> None:
+            while not done.is_set():
+                turns.append(1)
+                await asyncio.sleep(0)
+
+        await (await world.monitor("one")).stop()
+        for _ in range(20):
+            raw = b'{"type": "echo"}'
+            world.broker.publish(Publication(1, "baton_echo_out", "", raw, Envelope()))
+        monitor = Batches(world.configuration, "one")
+        await monitor.start()
+        world.stops.append(monitor.stop)
+        await asyncio.wait_for(others(), 5)
+        assert len(turns) >= 20
 
     async def test_a_batch_at_hand_is_not_acknowledged_before_it_is_done(
         self, world: World
