@@ -193,6 +193,28 @@ async def test_a_fleet_works(users: Users, instance: str | None) -> None:
     assert {message.user_id for message in monitor.heard} == {users["server"].name}
 
 
+class KeptPingConsumer(PingConsumer):
+    durable = True
+
+
+class KeptPingService(PingService):
+    def setup_consumers(self) -> None:
+        self.add_consumer(KeptPingConsumer("ping", self.server))
+
+
+async def test_a_durable_consumer_works(users: Users) -> None:
+    server = users["server"].configuration
+    async with running(server, kind=KeptPingService):
+        pass
+    async with hearing(users["monitor"]) as monitor:
+        with PingAPI(users["web"].configuration) as api:
+            await asyncio.to_thread(api.ping, WEB01.fqdn)
+        async with running(server, kind=KeptPingService) as service:
+            await pulse_of(service)
+            await monitor.until(1)
+            assert service.channel.state.phase is Phase.READY
+
+
 async def test_an_instance_hears_what_was_said_while_it_was_away(users: Users) -> None:
     requester = users["requester"].configuration
     async with running(users["server"].configuration):
