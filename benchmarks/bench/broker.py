@@ -1,0 +1,22 @@
+"""The broker that a benchmark runs on: the one that ``--url`` names, or one as the tests find it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+
+
+@contextmanager
+def broker_url(url: str | None) -> Iterator[str]:
+    """*url*, or that of a virtual host which is removed with the block."""
+    if url is not None:
+        yield url
+        return
+    from brokers import fresh_vhost, run_broker  # noqa: PLC0415  (its imports cost what --url spares)
+
+    with run_broker() as broker, fresh_vhost(broker, "bench") as vhost:
+        yield vhost.url

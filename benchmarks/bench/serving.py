@@ -1,0 +1,132 @@
+"""Throughput, round trip, CPU, memory and start of everything that answers pings."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import threading
+import time
+
+from bench.c_client import CClient
+from bench.dialects import pings
+from bench.plan import Plan
+from bench.process import Process
+from bench.results import Results
+from bench.subjects import KEY, LEAST, SUBJECTS, Subject
+from bench.wire import Wire, frames
+
+LOAD_TIMEOUT = 60.0
+
+
+class Line:
+    """What the bench needs of the broker for one subject: one connection to ask, one to hear."""
+
+    def __init__(self, url: str, exchange: str) -> None:
+        self._exchange_in = f"{exchange}_in"
+        self.asking = Wire(url)
+        self.hearing = Wire(url)
+        for name in (self._exchange_in, f"{exchange}_out"):
+            self.asking.exchange(name)
+        self.hearing.consume(self.hearing.queue(f"{exchange}_out"))
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.asking.close()
+        self.hearing.close()
+
+    def bind(self, subject: Subject) -> None:
+        """Bind the queue of a subject that does not do that itself."""
+        if subject.bound_here:
+            self.asking.bind(subject.bound_here, self._exchange_in, KEY)
+
+    def load(self, dialect: str, count: int, padding: int = 0) -> float:
+        """Send so many at once; seconds until all are answered."""
+        prepared = frames(self._exchange_in, KEY, pings(dialect, count, padding))
+        sender = threading.Thread(target=self.asking.send, args=(prepared,), daemon=True)
+        began = time.perf_counter()
+        sender.start()
+        ended = self.hearing.count(count, LOAD_TIMEOUT)
+        sender.join()
+        return ended - began
+
+    def trips(self, dialect: str, count: int, answers: int = 1) -> list[float]:
+        """Seconds of each of so many pings, one after the other, each with so many answers."""
+        took = []
+        for each in pings(dialect, count):
+            prepared = frames(self._exchange_in, KEY, [each])
+            began = time.perf_counter()
+            self.asking.send(prepared)
+            took.append(self.hearing.count(answers, LOAD_TIMEOUT) - began)
+        return took
+
+
+def load_of(warm_rate: float, plan: Plan) -> int:
+    """Messages that take about as long as the plan says, by the rate of the warm-up."""
+    return max(plan.warm_up, min(plan.most, round(warm_rate * plan.load)))
+
+
+def percentile(values: list[float], percent: int) -> float:
+    """Such a percentile; of one value, that."""
+    if len(values) < 2:
+        return values[0]
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def measure(
+    line: Line, subject: Subject, guarantee: str, process: Process, plan: Plan, results: Results
+) -> str:
+    """All figures of a subject that is ready, once; in short, what they are."""
+    results.add("ready", subject.name, process.ready * 1000)
+    if guarantee == LEAST:
+        results.add("memory_rest", subject.name, process.memory)
+    warm = plan.warm_up / line.load(subject.dialect, plan.warm_up)
+    count = load_of(warm, plan)
+    cpu = process.cpu
+    rate = count / line.load(subject.dialect, count)
+    spent = (process.cpu - cpu) / count * 1e6
+    trips = line.trips(subject.dialect, plan.trips)
+    process.check()
+    results.add(f"rate_{guarantee}", subject.name, rate)
+    results.add(f"cpu_{guarantee}", subject.name, spent)
+    for percent in (50, 99):
+        results.add(f"p{percent}_{guarantee}", subject.name, percentile(trips, percent) * 1e6)
+    if guarantee == LEAST:
+        results.add("memory_load", subject.name, process.memory)
+    return f"{rate:8,.0f} msg/s  {spent:6.1f} µs CPU  p50 {percentile(trips, 50) * 1e6:5,.0f} µs"
+
+
+def run(url: str, c_client: CClient, plan: Plan, results: Results) -> None:
+    """Every subject in every round, in a random order; a subject that fails is missing."""
+    turns = [
+        (subject, guarantee)
+        for subject in SUBJECTS
+        for guarantee in subject.guarantees
+        if plan.wants(subject.name)
+    ]
+    for number in range(plan.rounds):
+        random.shuffle(turns)
+        for subject, guarantee in turns:
+            if subject.name in results.missing:
+                continue
+            if reason := subject.missing(c_client):
+                results.missing[subject.name] = reason
+                print(f"  {subject.name}: {reason}", flush=True)
+                continue
+            exchange = f"bench_{subject.module or subject.name[0].lower()}_{guarantee}"
+            try:
+                with (
+                    Line(url, exchange) as line,
+                    subject.process(url, exchange, c_client, guarantee=guarantee) as process,
+                ):
+                    line.bind(subject)
+                    said = measure(line, subject, guarantee, process, plan, results)
+            except Exception as error:  # noqa: BLE001  (a peer's fault does not end the run)
+                results.missing[subject.name] = f"{type(error).__name__}: {error}"
+                said = f"failed: {error}"
+            print(
+                f"  {number + 1}/{plan.rounds}  {subject.name:26} at {'most' if guarantee == 'once' else 'least'} once"
+                f"  {said}",
+                flush=True,
+            )
