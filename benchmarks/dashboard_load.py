@@ -10,7 +10,6 @@ import re
 import sqlite3
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,14 +18,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from broker import broker_url
-from fleet import Fleet
-
 import baton
 from baton import Configuration, Message
 from baton.link import Phase
+from bench.broker import broker_url
+from bench.process import Process
+from bench.subjects import BIN, KEY
 
-MONITOR = Path(sys.executable).parent / "baton-ping-monitor"
+MONITOR = BIN / "baton-ping-monitor"
 TICKS = os.sysconf("SC_CLK_TCK")
 WARM_UP = 60.0
 """Seconds after which memory should not grow any more."""
@@ -147,6 +146,12 @@ def watch(monitor: Dashboard, seconds: float) -> tuple[list[float], list[float]]
     return times, memory
 
 
+def fleet(url: str, count: int) -> Process:
+    """So many servers in a process of their own."""
+    command = [str(BIN / "baton"), "run", "ping", "--url", url, "--simulate", str(count)]
+    return Process([*command, "--environments", KEY], "ready since", {"BATON_DEADLINE": "60"})
+
+
 def main() -> None:
     """Run it, and print figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -158,12 +163,12 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as name,
         broker_url(given.url) as url,
-        Fleet(url, given.servers) as fleet,
+        fleet(url, given.servers) as servers,
         running(url, Path(name), given.every) as monitor,
         witness(url) as said,
     ):
         folder = Path(name)
-        print(f"{given.servers:,} servers were ready after {fleet.ready:.1f} s", flush=True)
+        print(f"{given.servers:,} servers were ready after {servers.ready:.1f} s", flush=True)
         watch(monitor, WARM_UP)
         cpu, began = monitor.cpu, time.monotonic()
         times, memory = watch(monitor, given.minutes * 60)

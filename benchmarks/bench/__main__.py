@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
-from pathlib import Path
 
 from bench import collecting, fan_out, publishing, serving, start_up, table
 from bench.broker import broker_url
@@ -47,7 +47,7 @@ def guard(results: Results, strict: bool) -> int:
     """Say what is worse than in the baseline; the exit code."""
     verdict = compare(results, Results.read(BASELINE))
     for each in verdict.regressions:
-        print(f"worse: {each}")
+        print(f"::warning::{each}" if "GITHUB_ACTIONS" in os.environ else f"worse: {each}")
     print(f"{verdict.compared} ratios compared, {len(verdict.regressions)} of them worse")
     if verdict.compared == 0:
         print("Nothing could be compared: the run and the baseline have no ratio in common")

@@ -16,7 +16,7 @@ def broker_url(url: str | None) -> Iterator[str]:
     if url is not None:
         yield url
         return
-    from brokers import fresh_vhost, run_broker  # noqa: PLC0415  (its imports cost what --url spares)
+    from brokers import fresh_vhost, run_broker  # noqa: PLC0415
 
     with run_broker() as broker, fresh_vhost(broker, "bench") as vhost:
         yield vhost.url

@@ -16,7 +16,7 @@ from pika.spec import BasicProperties
 from bench.plan import Plan
 from bench.process import Failed, Process
 from bench.results import Results
-from bench.subjects import BATON, BIN, KEY, PIKA_BLOCKING
+from bench.subjects import BATON, BIN, KEY, PIKA_BLOCKING, READY
 from bench.wire import Wire, frames
 
 EXCHANGE = "bench_collect"
@@ -73,10 +73,10 @@ def by_pika(url: str, count: int) -> float:
         sending.exchange(OUT)
         prepared = frames(OUT, "", replies(count, key, uuid.uuid4().hex))
         command = [sys.executable, "-m", "peers.collect", url, OUT, key, str(count)]
-        with Process(command, "ready") as process:
+        with Process(command, READY) as process:
             began = time.perf_counter()
             sending.send(prepared)
-            return process.wait_for("all", WAIT) - began
+            return process.wait_for("\nall", WAIT) - began
 
 
 def run(url: str, plan: Plan, results: Results) -> None:

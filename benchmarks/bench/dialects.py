@@ -53,7 +53,9 @@ def dramatiq(id: str) -> Ping:
 def taskiq(id: str) -> Ping:
     """taskiq's message."""
     body = {"task_id": id, "task_name": "ping", "labels": {}, "args": [PING], "kwargs": {}}
-    return BasicProperties(message_id=id, content_type="application/json"), json.dumps(body).encode()
+    return BasicProperties(message_id=id, content_type="application/json"), json.dumps(
+        body
+    ).encode()
 
 
 DIALECTS: dict[str, Callable[[str], Ping]] = {

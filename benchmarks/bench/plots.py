@@ -17,20 +17,20 @@ def draw(results: Results, folder: Path) -> list[Path]:
 
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "baton"  # the same results make the same file
-    from matplotlib import pyplot  # noqa: PLC0415
+    from matplotlib import pyplot as plt  # noqa: PLC0415
 
     written = []
     folder.mkdir(exist_ok=True)
-    for id in PLOTTED:
-        medians = results.medians(id)
+    for name in PLOTTED:
+        medians = results.medians(name)
         if not medians:
             continue
-        figure = FIGURES[id]
+        figure = FIGURES[name]
         subjects = list(reversed(medians))
         values = [medians[each] for each in subjects]
-        below = [medians[each] - min(results.samples[id][each]) for each in subjects]
-        above = [max(results.samples[id][each]) - medians[each] for each in subjects]
-        canvas, axes = pyplot.subplots(figsize=(8, 0.8 + 0.36 * len(subjects)))
+        below = [medians[each] - min(results.samples[name][each]) for each in subjects]
+        above = [max(results.samples[name][each]) - medians[each] for each in subjects]
+        canvas, axes = plt.subplots(figsize=(8, 0.8 + 0.36 * len(subjects)))
         bars = axes.barh(
             subjects,
             values,
@@ -40,14 +40,16 @@ def draw(results: Results, folder: Path) -> list[Path]:
         )
         axes.bar_label(bars, [f" {value:,.{figure.digits}f}" for value in values], padding=4)
         axes.set_title(
-            f"{figure.title}, {figure.unit}: the median, the least and the most", loc="left", size=10
+            f"{figure.title}, {figure.unit}: the median, the least and the most",
+            loc="left",
+            size=10,
         )
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.15)
         canvas.tight_layout()
         for kind in ("png", "svg"):
-            path = folder / f"{id}.{kind}"
+            path = folder / f"{name}.{kind}"
             canvas.savefig(path, dpi=120, metadata={"Date": None} if kind == "svg" else None)
             written.append(path)
-        pyplot.close(canvas)
+        plt.close(canvas)
     return written

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 BENCHMARKS = Path(__file__).parent.parent
-START = 120.0
+START = 60.0
 """Seconds that a process may take until it is ready."""
 STOP = 20.0
 LATELY = 8192
@@ -60,9 +60,8 @@ class Process:
     def check(self) -> None:
         """Raise Failed if it has ended."""
         if self._process.poll() is not None:
-            raise Failed(
-                f"{' '.join(self._command[:4])} … ended with {self._process.returncode}{self._end()}"
-            )
+            started = " ".join(self._command[:4])
+            raise Failed(f"{started} … ended with {self._process.returncode}{self._end()}")
 
     def wait_for(self, text: str, timeout: float) -> float:
         """Until it has said *text* lately; the moment, by perf_counter. Raises Failed."""

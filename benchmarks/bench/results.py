@@ -65,7 +65,7 @@ class Results:
         return dict(sorted(medians.items(), key=lambda item: item[1], reverse=better))
 
     def ratio(self, figure: str, subject: str, other: str, *, over: str = "") -> float | None:
-        """How many times *subject* has what *other* has (of the figure *over*, if that is given)."""
+        """How many times *subject* has what *other* has, of the figure *over* if that is given."""
         one, two = self.median(figure, subject), self.median(over or figure, other)
         return one / two if one is not None and two else None
 
@@ -93,7 +93,9 @@ class Results:
         try:
             document = json.loads(path.read_text())
         except FileNotFoundError:
-            raise WrongResults(f"{path}: there is no such file; `hatch run bench` makes one") from None
+            raise WrongResults(
+                f"{path}: there is no such file; `hatch run bench` makes one"
+            ) from None
         except (OSError, ValueError) as error:
             raise WrongResults(f"{path}: {error}") from None
         return cls.of(document, str(path))

@@ -12,10 +12,11 @@ from bench.dialects import pings
 from bench.plan import Plan
 from bench.process import Process
 from bench.results import Results
-from bench.subjects import KEY, LEAST, SUBJECTS, Subject
+from bench.subjects import KEY, LEAST, ONCE, SUBJECTS, Subject
 from bench.wire import Wire, frames
 
-LOAD_TIMEOUT = 60.0
+LOAD_TIMEOUT = 30.0
+NAMES = {ONCE: "at most once ", LEAST: "at least once"}
 
 
 class Line:
@@ -74,6 +75,11 @@ def percentile(values: list[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
+def first_line(error: Exception) -> str:
+    """What went wrong, in a line."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
 def measure(
     line: Line, subject: Subject, guarantee: str, process: Process, plan: Plan, results: Results
 ) -> str:
@@ -123,10 +129,9 @@ def run(url: str, c_client: CClient, plan: Plan, results: Results) -> None:
                     line.bind(subject)
                     said = measure(line, subject, guarantee, process, plan, results)
             except Exception as error:  # noqa: BLE001  (a peer's fault does not end the run)
-                results.missing[subject.name] = f"{type(error).__name__}: {error}"
+                results.missing[subject.name] = first_line(error)
                 said = f"failed: {error}"
             print(
-                f"  {number + 1}/{plan.rounds}  {subject.name:26} at {'most' if guarantee == 'once' else 'least'} once"
-                f"  {said}",
+                f"  {number + 1}/{plan.rounds}  {subject.name:26} {NAMES[guarantee]}  {said}",
                 flush=True,
             )

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
+from pathlib import Path
 
+from bench.environment import baton_alone
 from bench.plan import Plan
 from bench.results import Results
-from bench.subjects import BIN
 
 EMPTY, CLICK, HELP = "python -c pass", "python -c 'import click'", "baton --help"
-COMMANDS = {
-    EMPTY: [sys.executable, "-c", "pass"],
-    CLICK: [sys.executable, "-c", "import click"],
-    HELP: [str(BIN / "baton"), "--help"],
-}
+
+
+def commands(folder: Path) -> dict[str, list[str]]:
+    """What is started, of the executables in *folder*."""
+    python = str(folder / "python")
+    return {
+        EMPTY: [python, "-c", "pass"],
+        CLICK: [python, "-c", "import click"],
+        HELP: [str(folder / "baton"), "--help"],
+    }
 
 
 def run(plan: Plan, results: Results) -> None:
     """Interleaved; the sample is the best of each."""
-    if not plan.wants("start", *COMMANDS):
+    if not plan.wants("start", EMPTY, CLICK, HELP):
         return
-    best = dict.fromkeys(COMMANDS, float("inf"))
-    for _ in range(plan.starts):
-        for name, command in COMMANDS.items():
-            began = time.perf_counter()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            best[name] = min(best[name], time.perf_counter() - began)
+    with baton_alone() as folder:
+        started = commands(folder)
+        best = dict.fromkeys(started, float("inf"))
+        for _ in range(plan.starts):
+            for name, command in started.items():
+                began = time.perf_counter()
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+                best[name] = min(best[name], time.perf_counter() - began)
     for name, took in best.items():
         results.add("start", name, took * 1000)
         print(f"  {name:26} {took * 1000:6.1f} ms, the best of {plan.starts}", flush=True)

@@ -15,6 +15,8 @@ from bench.process import Process
 
 BIN: Final = Path(sys.executable).parent
 KEY: Final = "production"
+READY: Final = "peer is ready"
+"""What each peer says when it takes pings."""
 IDENTITY: Final = {
     "BATON_ENVIRONMENT": KEY,
     "BATON_FQDN": "web01.example.org",
@@ -41,7 +43,6 @@ class Subject:
     bound_here: str = ""
     """The queue that it does not bind itself."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    arguments: tuple[str, ...] = ()
 
     def missing(self, c_client: CClient) -> str:
         """Why it cannot be measured here, or nothing."""
@@ -57,12 +58,12 @@ class Subject:
         """It, to be started on EXCHANGE_in and EXCHANGE_out."""
         if self.name == C_CLIENT:
             given = [*_parts(url), f"{exchange}_in", f"{exchange}_out", KEY, str(queues)]
-            return Process([c_client.path, *given, str(int(guarantee == LEAST))], "ready")
+            return Process([c_client.path, *given, str(int(guarantee == LEAST))], READY)
         if not self.module:
             return self._baton(url, exchange, queues)
         command = [sys.executable, "-m", f"peers.{self.module}", "--url", url]
         command += ["--exchange", exchange, "--key", KEY, "--queues", str(queues)]
-        return Process([*command, "--guarantee", guarantee], "ready", self.environment)
+        return Process([*command, "--guarantee", guarantee], READY, self.environment)
 
     def _baton(self, url: str, exchange: str, queues: int) -> Process:
         exchanges = {
@@ -70,18 +71,13 @@ class Subject:
             "BATON_EXCHANGE_OUT": f"{exchange}_out",
         }
         if queues == 1:
-            command = [str(BIN / "baton-ping"), "--url", url, *self.arguments]
-            return Process(command, self.ready, exchanges | IDENTITY)
+            command = [str(BIN / "baton-ping"), "--url", url]
+            return Process(command, "is ready since", exchanges | IDENTITY)
         command = [str(BIN / "baton"), "run", "ping", "--url", url, "--simulate", str(queues)]
         patient = {"BATON_DEADLINE": "120", "BATON_PULSE": "300"} if queues > 1000 else {}
         return Process(
             [*command, "--environments", KEY], "ready since", exchanges | IDENTITY | patient
         )
-
-    @property
-    def ready(self) -> str:
-        """What Baton's own command says when it is ready."""
-        return "is ready since"
 
 
 BATON: Final = "Baton"
@@ -90,9 +86,8 @@ AIO_PIKA: Final = "aio-pika, the usual way"
 PIKA_BLOCKING: Final = "pika BlockingConnection"
 PIKA_SELECT: Final = "pika SelectConnection"
 FASTSTREAM: Final = "FastStream"
-QUIET: Final = "Baton, log and audit off"
-PLAIN: Final = "Baton, plain def"
-COROUTINE: Final = "Baton, async def"
+COROUTINE: Final = "Baton, log and audit off"
+PLAIN: Final = "Baton, plain def, log off"
 
 SUBJECTS: Final[Sequence[Subject]] = (
     Subject(BATON, guarantees=(LEAST,), fans_out=True),
@@ -102,9 +97,7 @@ SUBJECTS: Final[Sequence[Subject]] = (
         guarantees=(LEAST,),
         environment={"BENCH_HANDLER": "coroutine"},
     ),
-    Subject(
-        PLAIN, "baton_handlers", guarantees=(LEAST,), environment={"BENCH_HANDLER": "plain"}
-    ),
+    Subject(PLAIN, "baton_handlers", guarantees=(LEAST,), environment={"BENCH_HANDLER": "plain"}),
     Subject(C_CLIENT, fans_out=True),
     Subject(PIKA_SELECT, "pika_select", "pika", fans_out=True),
     Subject(PIKA_BLOCKING, "pika_blocking", "pika"),
@@ -112,9 +105,7 @@ SUBJECTS: Final[Sequence[Subject]] = (
     Subject("kombu", "kombu_consumer", "kombu", fans_out=True),
     Subject("Celery, solo", "celery_worker", "celery", "celery"),
     Subject(FASTSTREAM, "faststream_app", "faststream", fans_out=True),
-    Subject(
-        "dramatiq", "dramatiq_worker", "dramatiq", "dramatiq", bound_here="dramatiq.bench"
-    ),
+    Subject("dramatiq", "dramatiq_worker", "dramatiq", "dramatiq", bound_here="dramatiq.bench"),
     Subject("nameko", "nameko_service", "nameko"),
     Subject("taskiq", "taskiq_worker", "taskiq_aio_pika", "taskiq"),
 )

@@ -52,9 +52,11 @@ def markdown(results: Results) -> str:
     """The goals and the peers, as a page has them."""
     about = results.about
     lines = [
-        f"Measured {about['when'][:10]}: {about['system']}, {about['cores']} cores that the broker,"
-        f" the service and the bench share, Python {about['python']}, medians of"
-        f" {about['rounds']} interleaved rounds.",
+        (
+            f"Measured {about['when'][:10]}: {about['system']}, {about['cores']} cores that the"
+            f" broker, the service and the bench share, Python {about['python']}, medians of"
+            f" {about['rounds']} interleaved rounds."
+        ),
         "",
         "| goal | wanted | measured | |",
         "|---|--:|--:|---|",
@@ -82,7 +84,7 @@ def _peers(results: Results) -> Iterator[str]:
 
 def _missing(results: Results) -> Iterator[str]:
     for subject, reason in results.missing.items():
-        yield f"{subject} ({reason.splitlines()[0]})"
+        yield f"{subject} ({reason})"
 
 
 def _number(figure: Figure, value: float) -> str:

@@ -134,10 +134,12 @@ class Wire:
             self._buffer += received
 
 
-def frames(exchange: str, key: str, messages: Iterable[tuple[spec.BasicProperties, bytes]]) -> bytes:
+def frames(
+    exchange: str, key: str, messages: Iterable[tuple[spec.BasicProperties, bytes]]
+) -> bytes:
     """The frames that publish *messages*."""
     publish = Method(1, spec.Basic.Publish(exchange=exchange, routing_key=key)).marshal()
-    parts = []
+    parts: list[bytes] = []
     for properties, body in messages:
         parts += (publish, Header(1, len(body), properties).marshal())
         parts += (

@@ -2,7 +2,7 @@
  *
  * echo HOST PORT VHOST USER PASSWORD EXCHANGE_IN EXCHANGE_OUT KEY QUEUES CONFIRMED(0|1)
  *
- * It prints "ready" when it takes pings. With CONFIRMED a ping is acknowledged when the broker has
+ * It prints "peer is ready" when it takes pings. With CONFIRMED a ping is acknowledged when the broker has
  * confirmed its pong. It decodes no more of JSON than it needs: the type.
  */
 #include <amqp.h>
@@ -102,7 +102,7 @@ int main(int count, char **given) {
         check("consume");
         amqp_bytes_free(name);
     }
-    puts("ready");
+    puts("peer is ready");
     fflush(stdout);
     for (;;) {
         amqp_envelope_t envelope;

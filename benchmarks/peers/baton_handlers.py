@@ -1,5 +1,5 @@
 """Baton with a handler of one's own, as a coroutine or, with BENCH_HANDLER=plain, as a plain def
-that runs in a thread. Quiet: only its handlers differ."""
+that runs in a thread. It has no log and no audit, as baton-ping has: so one sees what they cost."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ def main(asked: Contract) -> None:
         ],
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
         worker_prefetch_multiplier=PREFETCH,
     )
 
@@ -51,8 +52,14 @@ def main(asked: Contract) -> None:
 
     worker_ready.connect(on_ready, weak=False)
     app.worker_main(
-        ["worker", "--pool=solo", "--loglevel=ERROR"]
-        + ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        [
+            "worker",
+            "--pool=solo",
+            "--loglevel=ERROR",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+        ]
     )
 
 

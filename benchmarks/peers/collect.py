@@ -1,6 +1,6 @@
 """pika's BlockingConnection collecting replies: consumed without acknowledgement, decoded.
 
-collect URL EXCHANGE KEY COUNT. It prints "ready", then "all" when it has them.
+collect URL EXCHANGE KEY COUNT. It prints "peer is ready", then "all" when it has them.
 """
 
 from __future__ import annotations

@@ -69,4 +69,4 @@ def answer(body: bytes) -> bytes:
 
 def ready() -> None:
     """Tell whoever started this that pings are taken."""
-    print("ready", flush=True)
+    print("peer is ready", flush=True)

@@ -44,9 +44,7 @@ class Echo:
                 queue, self._on_message, auto_ack=not self._asked.confirmed, callback=self._declare
             )
 
-        self._channel.queue_bind(
-            queue, self._asked.exchange_in, self._asked.key, callback=on_bound
-        )
+        self._channel.queue_bind(queue, self._asked.exchange_in, self._asked.key, callback=on_bound)
 
     def _on_message(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         channel.basic_publish(

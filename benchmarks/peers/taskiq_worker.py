@@ -1,4 +1,4 @@
-"""taskiq over aio-pika: a ping is a task. It always acknowledges: on receipt is its at most once."""
+"""taskiq over aio-pika: a ping is a task. It always acknowledges: on receipt, at most once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ async def main(asked: Contract) -> None:
     await run_receiver_task(
         broker,
         max_async_tasks=PREFETCH,
-        ack_time=AcknowledgeType.WHEN_EXECUTED if asked.confirmed else AcknowledgeType.WHEN_RECEIVED,
+        ack_time=AcknowledgeType.WHEN_EXECUTED
+        if asked.confirmed
+        else AcknowledgeType.WHEN_RECEIVED,
     )
 
 
