@@ -1,4 +1,4 @@
-"""The broker that a benchmark runs on: the one that ``--url`` names, or one as the tests find it."""
+"""The broker that a benchmark runs on: what ``--url`` names, or one as the tests find it."""
 
 from __future__ import annotations
 
