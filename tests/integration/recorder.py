@@ -15,6 +15,7 @@ class Recorder(TransportListener):
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
         self.confirmed_numbers: list[int] = []
+        self.refused_numbers: list[int] = []
         self.returned_numbers: list[int] = []
         self.cancelled_queues: list[str] = []
         self.channel_errors: list[BatonError] = []
@@ -35,6 +36,10 @@ class Recorder(TransportListener):
 
     def confirmed(self, numbers: Sequence[int]) -> None:
         self.confirmed_numbers += numbers
+        self._changed.set()
+
+    def refused(self, numbers: Sequence[int]) -> None:
+        self.refused_numbers += numbers
         self._changed.set()
 
     def returned(self, number: int, reason: str) -> None:

@@ -33,8 +33,11 @@ IN = Exchange("contract_in")
 FAR_FROM_NOW = Envelope(message_id="1", expires=60)
 
 
-@pytest.fixture(params=["memory", "rabbitmq"])
-def configuration(request: pytest.FixtureRequest) -> Configuration:
+@pytest.fixture(params=["memory", "rabbitmq", "plain"])
+def configuration(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Configuration:
+    """A broker in this process, RabbitMQ, and RabbitMQ by the slow way through aio-pika."""
+    if request.param == "plain":
+        monkeypatch.setattr("baton.transports.rabbitmq.missing_hook", lambda _: "no way in")
     if request.param == "memory":
         return Configuration(rabbit_url=f"memory://{secrets.token_hex(4)}")
     vhost: Vhost = request.getfixturevalue("vhost")

@@ -50,6 +50,18 @@ async def line() -> AsyncIterator[Line]:
             await each.wait_closed()
 
 
+async def test_it_says_how_much_waits(line: Line) -> None:
+    assert line.writer.waiting == 0
+    line.writer.write(b"12345")
+    assert line.writer.waiting == 5
+    assert await line.read(5) == b"12345"
+    assert line.writer.waiting == 0
+    many = b"x" * 50_000_000  # more than a socket takes at once
+    line.writer.write(many)
+    assert line.writer.waiting > 1_000_000
+    assert await line.read(len(many)) == many
+
+
 async def test_what_is_written_in_a_turn_is_sent_at_once_and_in_order(line: Line) -> None:
     for part in (b"one ", bytearray(b"two "), memoryview(b"three")):
         line.writer.write(part)

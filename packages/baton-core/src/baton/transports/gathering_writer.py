@@ -26,6 +26,11 @@ class GatheringWriter(asyncio.StreamWriter):
         self._gathered: list[bytes] = []
         self._size = 0
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that were written and are not in the socket yet."""
+        return self._size + self.transport.get_write_buffer_size()
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send *data* with what else is written in this turn of the loop."""
         if not self._gathered:

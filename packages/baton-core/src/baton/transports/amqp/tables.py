@@ -1,0 +1,202 @@
+"""Field tables: the values of headers, in bytes and back.
+
+The types are those that RabbitMQ has, which differ from the specification's:
+https://www.rabbitmq.com/amqp-0-9-1-errata.html
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+DEEPEST: Final = 64
+"""Tables and lists that may lie within each other."""
+
+_LONGEST_KEY: Final = 128
+"""Bytes that a key may have, as pamqp has it: what is longer is cut."""
+
+_LATEST: Final = 253_402_300_800
+"""The first second that Python has no date for."""
+
+_U8: Final = struct.Struct(">B")
+_U32: Final = struct.Struct(">I")
+_U64: Final = struct.Struct(">Q")
+_DECIMAL: Final = struct.Struct(">Bi")
+
+_FIXED: Final = {
+    ord(letter): struct.Struct(code)
+    for letter, code in {
+        "b": ">b",
+        "B": ">B",
+        "s": ">h",
+        "u": ">H",
+        "I": ">i",
+        "i": ">I",
+        "l": ">q",
+        "L": ">q",
+        "f": ">f",
+        "d": ">d",
+    }.items()
+}
+_INTEGERS: Final = (
+    (-(2**7), 2**7, b"b", struct.Struct(">b")),
+    (-(2**15), 2**15, b"s", struct.Struct(">h")),
+    (0, 2**16, b"u", struct.Struct(">H")),
+    (-(2**31), 2**31, b"I", struct.Struct(">i")),
+    (0, 2**32, b"i", struct.Struct(">I")),
+    (-(2**63), 2**63, b"l", struct.Struct(">q")),
+)
+_LIST, _TABLE, _TEXT = ord("A"), ord("F"), ord("S")
+
+
+def decode_table(data: bytes, at: int, depth: int = 0) -> tuple[dict[str, Any], int]:
+    """The table that begins at *at* in *data*, and where it ends.
+
+    Raises ValueError, IndexError or struct.error for what is none.
+    """
+    end = at + 4 + _U32.unpack_from(data, at)[0]
+    if end > len(data) or depth > DEEPEST:
+        raise ValueError("A table is longer than its message, or too deep")
+    at += 4
+    table = {}
+    while at < end:
+        begin = at + 1
+        at = begin + data[at]
+        if at > end:
+            raise ValueError("A key is longer than its table")
+        key = data[begin:at].decode()
+        table[key], at = _decode_value(data, at, depth)
+    return table, end
+
+
+def decode_timestamp(seconds: int) -> float:
+    """What a timestamp of so many *seconds* means: as pamqp takes it, milliseconds where it would
+    be later than 2106. Raises ValueError beyond the year 9999."""
+    value = seconds / 1000.0 if seconds > 0xFFFFFFFF else float(seconds)
+    if value >= _LATEST:
+        raise ValueError(f"A timestamp of {seconds}")
+    return value
+
+
+def encode_table(table: Mapping[str, Any]) -> bytes:
+    """*table* in bytes. Raises TypeError for a value that a header cannot have, ValueError or
+    struct.error for one out of its range."""
+    parts = []
+    for key in sorted(table):
+        name = key.encode()
+        if len(name) > _LONGEST_KEY:
+            name = name[:_LONGEST_KEY].decode(errors="ignore").encode()
+        parts.append(_U8.pack(len(name)) + name + _encode_value(table[key]))
+    encoded = b"".join(parts)
+    return _U32.pack(len(encoded)) + encoded
+
+
+def _decode_value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
+    if at >= len(data):
+        return None, at
+    kind = data[at]
+    at += 1
+    if kind == _TEXT:
+        begin = at + 4
+        at = begin + _U32.unpack_from(data, at)[0]
+        raw = data[begin:at]
+        try:
+            return raw.decode(), at
+        except UnicodeDecodeError:
+            return raw, at
+    fixed = _FIXED.get(kind)
+    if fixed is not None:
+        return fixed.unpack_from(data, at)[0], at + fixed.size
+    if kind == _TABLE:
+        return decode_table(data, at, depth + 1)
+    if kind == _LIST:
+        return _decode_list(data, at, depth + 1)
+    decode = _SELDOM.get(kind)
+    if decode is None:
+        raise ValueError(f"No value of a table has the type {kind}")
+    return decode(data, at)
+
+
+def _decode_list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
+    end = at + 4 + _U32.unpack_from(data, at)[0]
+    if end > len(data) or depth > DEEPEST:
+        raise ValueError("A list is longer than its message, or too deep")
+    at += 4
+    values = []
+    while at < end:
+        value, at = _decode_value(data, at, depth)
+        values.append(value)
+    return values, at
+
+
+def _decode_boolean(data: bytes, at: int) -> tuple[bool, int]:
+    return bool(data[at]), at + 1
+
+
+def _decode_decimal(data: bytes, at: int) -> tuple[Decimal, int]:
+    places, digits = _DECIMAL.unpack_from(data, at)
+    return Decimal(digits) * (Decimal(10) ** -places), at + _DECIMAL.size
+
+
+def _decode_date(data: bytes, at: int) -> tuple[datetime, int]:
+    seconds = decode_timestamp(_U64.unpack_from(data, at)[0])
+    return datetime.fromtimestamp(seconds, UTC), at + 8
+
+
+def _decode_bytes(data: bytes, at: int) -> tuple[bytearray, int]:
+    begin = at + 4
+    at = begin + _U32.unpack_from(data, at)[0]
+    return bytearray(data[begin:at]), at
+
+
+def _decode_nothing(data: bytes, at: int) -> tuple[None, int]:
+    return None, at
+
+
+_SELDOM: Final[Mapping[int, Callable[[bytes, int], tuple[Any, int]]]] = {
+    ord("t"): _decode_boolean,
+    ord("D"): _decode_decimal,
+    ord("T"): _decode_date,
+    ord("x"): _decode_bytes,
+    ord("V"): _decode_nothing,
+    0: _decode_nothing,
+}
+
+
+def _encode_value(value: object) -> bytes:
+    if isinstance(value, str):
+        text = value.encode()
+        return b"S" + _U32.pack(len(text)) + text
+    if isinstance(value, bool):
+        return b"t\x01" if value else b"t\x00"
+    if isinstance(value, int):
+        return _encode_integer(value)
+    if isinstance(value, Mapping):
+        return b"F" + encode_table(value)
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        encoded = b"".join(map(_encode_value, value))
+        return b"A" + _U32.pack(len(encoded)) + encoded
+    return _encode_seldom(value)
+
+
+def _encode_integer(value: int) -> bytes:
+    for least, beyond, kind, form in _INTEGERS:
+        if least <= value < beyond:
+            return kind + form.pack(value)
+    raise ValueError(f"A header has no room for {value}")
+
+
+def _encode_seldom(value: object) -> bytes:
+    if value is None:
+        return b"V"
+    if isinstance(value, float):
+        return b"f" + struct.pack(">f", value)
+    if isinstance(value, datetime):
+        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return b"T" + _U64.pack(int(moment.timestamp()))
+    if isinstance(value, bytearray):
+        return b"x" + _U32.pack(len(value)) + value
+    raise TypeError(f"A header cannot be a {type(value).__name__}")
