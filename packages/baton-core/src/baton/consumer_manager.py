@@ -420,6 +420,59 @@ class ConsumerManager:
                 consumer=self.consumer.consumer_name,
             )
 
+    def _body(self, message: Mapping[str, Any]) -> bytes:
+        """*message* with who says it, whatever is wrong with the consumer's own attributes."""
+        try:
+            return encode_body({**self.consumer.attributes, **message})
+        except BaseException:
+            logger.exception("The attributes of %s", self.consumer.consumer_name)
+            return encode_body({**self.consumer.server.attributes, **message})
+
+    def _too_large(self, error: MessageTooLarge) -> bytes:
+        name = type(error).__name__
+        return self._body({"type": "error", "error_class": name, "error_message": str(error)})
+
+    def _publish(self, command: Command | None, body: bytes) -> None:
+        headers: dict[str, Any] = {}
+        if command is not None and command.reply_to is not None:
+            headers[BCC_HEADER] = [command.reply_to]
+        output = self._send(command, "", body, headers)
+        if command is not None:
+            command.last = output
+            command.outputs += 1
+
+    def _send(
+        self, command: Command | None, key: str, body: bytes, headers: dict[str, Any]
+    ) -> Output:
+        headers[VERSION_HEADER] = WIRE_VERSION
+        headers[INSTANCE_HEADER] = self._origin.instance
+        correlation_id = None
+        if command is not None:
+            headers[SEQUENCE_HEADER] = command.outputs
+            correlation_id = command.delivery.envelope.message_id
+            command.unconfirmed += 1
+        output = Output(
+            exchange=self._origin.exchange_out,
+            routing_key=key,
+            body=body,
+            envelope=Envelope(
+                message_id=new_id(),
+                correlation_id=correlation_id,
+                timestamp=time.time(),
+                user_id=self._origin.user_id,
+                app_id=self._origin.app_id,
+                content_type=CONTENT_TYPE,
+                persistent=True,
+                headers=headers,
+            ),
+            headers=headers,
+            confirmed=None if command is None else lambda: self._confirmed(command),
+            instead=self._too_large,
+        )
+        self._outbox.add(output)
+        self._flush()
+        return output
+
     def _confirmed(self, command: Command) -> None:
         command.unconfirmed -= 1
         self._complete(command)

@@ -47,7 +47,9 @@ class Output:
 
     def publication(self) -> Publication:
         """What goes to the transport."""
-        envelope = replace(self.envelope, headers=self.headers)
+        envelope = self.envelope
+        if envelope.headers is not self.headers:
+            envelope = replace(envelope, headers=self.headers)
         return Publication(self.number, self.exchange, self.routing_key, self.body, envelope)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from baton.transports.amqp.frames import BODY, END, HEAD, HEADER, METHOD, OVERHEAD
-from baton.transports.amqp.properties import encode_properties, short
+from baton.transports.amqp.properties import encode_properties, familiar
 
 if TYPE_CHECKING:
     from baton.transports.base import Publication
@@ -29,8 +29,8 @@ def publish(channel: int, publication: Publication, frame_limit: int) -> bytes:
     """
     method = (
         _PUBLISH.pack(60, 40, 0)
-        + short(publication.exchange)
-        + short(publication.routing_key)
+        + familiar(publication.exchange)
+        + familiar(publication.routing_key)
         + (_MANDATORY if publication.mandatory else _NOT_MANDATORY)
     )
     body = publication.body

@@ -6,6 +6,7 @@ What does not concern an envelope (priority, encoding, type) is passed over.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Any, Final
 
 from baton.message import Envelope
@@ -27,6 +28,8 @@ _CORRELATION_ID, _REPLY_TO, _EXPIRATION, _MESSAGE_ID, _TIMESTAMP = (
 )
 _TYPE, _USER_ID, _APP_ID, _CLUSTER_ID = (1 << bit for bit in range(5, 1, -1))
 _MORE = 1
+
+_LENGTHS: Final = tuple(bytes((length,)) for length in range(256))
 
 
 class Undecodable(ValueError):
@@ -57,9 +60,11 @@ def _decode(data: bytes, at: int) -> Envelope:
     headers: dict[str, Any] = {}
     mode = 0
     if flags & _CONTENT_TYPE:
-        content_type, at = _text(data, at)
+        end = at + 1 + data[at]
+        content_type = data[at + 1 : end].decode()
+        at = end
     if flags & _CONTENT_ENCODING:
-        _, at = _text(data, at)
+        at = _pass_over(data, at)
     if flags & _HEADERS:
         headers, at = decode_table(data, at)
     if flags & _MODE:
@@ -69,24 +74,36 @@ def _decode(data: bytes, at: int) -> Envelope:
         _ = data[at]
         at += 1
     if flags & _CORRELATION_ID:
-        correlation_id, at = _text(data, at)
+        end = at + 1 + data[at]
+        correlation_id = data[at + 1 : end].decode()
+        at = end
     if flags & _REPLY_TO:
-        reply_to, at = _text(data, at)
+        end = at + 1 + data[at]
+        reply_to = data[at + 1 : end].decode()
+        at = end
     if flags & _EXPIRATION:
-        expiration, at = _text(data, at)
+        end = at + 1 + data[at]
+        expiration = data[at + 1 : end].decode()
+        at = end
     if flags & _MESSAGE_ID:
-        message_id, at = _text(data, at)
+        end = at + 1 + data[at]
+        message_id = data[at + 1 : end].decode()
+        at = end
     if flags & _TIMESTAMP:
         timestamp = decode_timestamp(_U64.unpack_from(data, at)[0])
         at += 8
     if flags & _TYPE:
-        _, at = _text(data, at)
+        at = _pass_over(data, at)
     if flags & _USER_ID:
-        user_id, at = _text(data, at)
+        end = at + 1 + data[at]
+        user_id = data[at + 1 : end].decode()
+        at = end
     if flags & _APP_ID:
-        app_id, at = _text(data, at)
+        end = at + 1 + data[at]
+        app_id = data[at + 1 : end].decode()
+        at = end
     if flags & _CLUSTER_ID:
-        _, at = _text(data, at)
+        at = _pass_over(data, at)
     return Envelope(
         message_id,
         correlation_id,
@@ -111,7 +128,7 @@ def encode_properties(envelope: Envelope) -> bytes:
     parts = []
     if envelope.content_type:
         flags |= _CONTENT_TYPE
-        parts.append(short(envelope.content_type))
+        parts.append(familiar(envelope.content_type))
     if envelope.headers:
         flags |= _HEADERS
         parts.append(encode_table(envelope.headers))
@@ -134,10 +151,10 @@ def encode_properties(envelope: Envelope) -> bytes:
         parts.append(_U64.pack(int(envelope.timestamp)))
     if envelope.user_id:
         flags |= _USER_ID
-        parts.append(short(envelope.user_id))
+        parts.append(familiar(envelope.user_id))
     if envelope.app_id:
         flags |= _APP_ID
-        parts.append(short(envelope.app_id))
+        parts.append(familiar(envelope.app_id))
     return _FLAGS.pack(flags) + b"".join(parts)
 
 
@@ -146,10 +163,15 @@ def short(text: str) -> bytes:
     encoded = text.encode()
     if len(encoded) > 255:
         raise ValueError(f"{len(encoded)} bytes, at most 255 are allowed: {text[:40]}…")
-    return bytes((len(encoded),)) + encoded
+    return _LENGTHS[len(encoded)] + encoded
 
 
-def _text(data: bytes, at: int) -> tuple[str, int]:
-    begin = at + 1
-    end = begin + data[at]
-    return data[begin:end].decode(), end
+def _pass_over(data: bytes, at: int) -> int:
+    """Where the short string ends that begins at *at*: it has to be one."""
+    end = at + 1 + data[at]
+    data[at + 1 : end].decode()
+    return end
+
+
+familiar = lru_cache(maxsize=256)(short)
+"""The same, for what is said again and again."""

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 DEEPEST: Final = 64
@@ -49,6 +50,7 @@ _INTEGERS: Final = (
     (0, 2**32, b"i", struct.Struct(">I")),
     (-(2**63), 2**63, b"l", struct.Struct(">q")),
 )
+_SMALL: Final = tuple(b"b" + _U8.pack(number) for number in range(2**7))
 _LIST, _TABLE, _TEXT = ord("A"), ord("F"), ord("S")
 
 
@@ -68,7 +70,10 @@ def decode_table(data: bytes, at: int, depth: int = 0) -> tuple[dict[str, Any], 
         if at > end:
             raise ValueError("A key is longer than its table")
         key = data[begin:at].decode()
-        table[key], at = _decode_value(data, at, depth)
+        if data[at : at + 1] == b"S":
+            table[key], at = _decode_text(data, at + 1)
+        else:
+            table[key], at = _decode_value(data, at, depth)
     return table, end
 
 
@@ -86,10 +91,9 @@ def encode_table(table: Mapping[str, Any]) -> bytes:
     struct.error for one out of its range."""
     parts = []
     for key in sorted(table):
-        name = key.encode()
-        if len(name) > _LONGEST_KEY:
-            name = name[:_LONGEST_KEY].decode(errors="ignore").encode()
-        parts.append(_U8.pack(len(name)) + name + _encode_value(table[key]))
+        value = table[key]
+        parts.append(_encode_key(key))
+        parts.append(_encode_text(value) if type(value) is str else _encode_value(value))
     encoded = b"".join(parts)
     return _U32.pack(len(encoded)) + encoded
 
@@ -100,13 +104,7 @@ def _decode_value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     kind = data[at]
     at += 1
     if kind == _TEXT:
-        begin = at + 4
-        at = begin + _U32.unpack_from(data, at)[0]
-        raw = data[begin:at]
-        try:
-            return raw.decode(), at
-        except UnicodeDecodeError:
-            return raw, at
+        return _decode_text(data, at)
     fixed = _FIXED.get(kind)
     if fixed is not None:
         return fixed.unpack_from(data, at)[0], at + fixed.size
@@ -118,6 +116,16 @@ def _decode_value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     if decode is None:
         raise ValueError(f"No value of a table has the type {kind}")
     return decode(data, at)
+
+
+def _decode_text(data: bytes, at: int) -> tuple[str | bytes, int]:
+    begin = at + 4
+    at = begin + _U32.unpack_from(data, at)[0]
+    raw = data[begin:at]
+    try:
+        return raw.decode(), at
+    except UnicodeDecodeError:
+        return raw, at
 
 
 def _decode_list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
@@ -166,23 +174,38 @@ _SELDOM: Final[Mapping[int, Callable[[bytes, int], tuple[Any, int]]]] = {
 }
 
 
+@lru_cache(maxsize=256)
+def _encode_key(key: str) -> bytes:
+    """Headers have the same few names all the time."""
+    name = key.encode()
+    if len(name) > _LONGEST_KEY:
+        name = name[:_LONGEST_KEY].decode(errors="ignore").encode()
+    return _U8.pack(len(name)) + name
+
+
+def _encode_text(value: str) -> bytes:
+    text = value.encode()
+    return b"S" + _U32.pack(len(text)) + text
+
+
 def _encode_value(value: object) -> bytes:
     if isinstance(value, str):
-        text = value.encode()
-        return b"S" + _U32.pack(len(text)) + text
+        return _encode_text(value)
     if isinstance(value, bool):
         return b"t\x01" if value else b"t\x00"
     if isinstance(value, int):
         return _encode_integer(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         return b"F" + encode_table(value)
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+    if isinstance(value, list | Sequence) and not isinstance(value, bytes | bytearray):
         encoded = b"".join(map(_encode_value, value))
         return b"A" + _U32.pack(len(encoded)) + encoded
     return _encode_seldom(value)
 
 
 def _encode_integer(value: int) -> bytes:
+    if 0 <= value < len(_SMALL):
+        return _SMALL[value]
     for least, beyond, kind, form in _INTEGERS:
         if least <= value < beyond:
             return kind + form.pack(value)
