@@ -58,7 +58,10 @@ async def test_deliveries_that_come_before_their_consumer_is_confirmed(
     transport, seen = opened
     peer.before_consume_ok = on_data_channel(peer, delivery(1) + delivery(2))
     await transport.consume(QUEUE, 10)
-    await seen.until(lambda: len(seen.deliveries) == 2)
+    assert not seen.deliveries, "whoever consumes knows it first"
+    peer.send(on_data_channel(peer, delivery(3)))
+    await seen.until(lambda: len(seen.deliveries) == 3)
+    assert [each.tag for each in seen.deliveries] == [1, 2, 3]
     assert {each.queue for each in seen.deliveries} == {QUEUE}
 
 

@@ -56,12 +56,22 @@ class TappedPath(DataPath, Attached):
         self._inbox = Inbox(self, self._queues, self._confirms)
         self._acknowledgements = outgoing.Acknowledgements()
         self._unsent: deque[Publication] = deque()
+        self._early: dict[str, list[Delivery]] = {}
         self._blocked = False
         self._draining: asyncio.Task[None] | None = None
         self._shut = False
         self._telling = False
         self._acknowledging = False
         tap.attach(channel.number, self)
+
+    async def consume(self, queue: str) -> None:
+        # What comes before aiormq knows that it consumes waits until its owner knows it, too.
+        self._early.setdefault(queue, [])
+        try:
+            await super().consume(queue)
+        finally:
+            # In a turn of its own: what was read in this one is still to be put behind it.
+            self._loop.call_soon(self._release, queue)
 
     def publish(self, publications: Sequence[Publication]) -> None:
         if not self._shut:
@@ -117,8 +127,19 @@ class TappedPath(DataPath, Attached):
             self._listener.confirmed(heard.confirmed)
         if heard.refused:
             self._listener.refused(heard.refused)
-        if heard.delivered:
-            self._listener.delivered(heard.delivered)
+        self._deliver(heard.delivered)
+
+    def _deliver(self, deliveries: list[Delivery]) -> None:
+        if self._early:
+            here = []
+            for delivery in deliveries:
+                self._early.get(delivery.queue, here).append(delivery)
+            deliveries = here
+        if deliveries and not self.ended:
+            self._listener.delivered(deliveries)
+
+    def _release(self, queue: str) -> None:
+        self._deliver(self._early.pop(queue, []))
 
     def _send(self) -> None:
         """Send what there is room for; the rest when there is room again."""
