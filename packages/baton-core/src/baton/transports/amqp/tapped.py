@@ -36,8 +36,8 @@ class TappedPath(DataPath, Attached):
     """The data path of *channel*, read from *tap* and written to *writer*.
 
     At most MOST_UNSENT bytes wait for the socket, beside one publication. The others are kept as
-    they are, also while the broker takes none: what it does not take is not sent, so it is not
-    taken later either.
+    they are, also while the broker takes none: what is given up with its connection meanwhile was
+    never sent.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class TappedPath(DataPath, Attached):
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
         if self._early:
-            here = []
+            here: list[Delivery] = []
             for delivery in deliveries:
                 self._early.get(delivery.queue, here).append(delivery)
             deliveries = here
