@@ -32,6 +32,7 @@ def test_the_headers_on_the_wire() -> None:
         "SENDER_HEADER": "baton-sender",
         "WHERE_HEADER": "baton-where",
         "SPLAY_HEADER": "baton-splay",
+        "RETRY_HEADER": "baton-retry-of",
         "SIGNATURE_HEADER": "baton-signature",
         "INSTANCE_HEADER": "baton-instance",
         "SEQUENCE_HEADER": "baton-seq",
