@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from bench import collecting, fan_out, publishing, serving, start_up, table
+from bench import collecting, fan_out, publishing, pulse, serving, start_up, table
 from bench.broker import broker_url
 from bench.c_client import CClient
 from bench.guard import compare
@@ -15,7 +15,7 @@ from bench.plan import Plan
 from bench.plots import draw
 from bench.results import BASELINE, FOLDER, LATEST, Results, WrongResults
 
-PARTS = ("serving", "fan-out", "collecting", "publishing", "start")
+PARTS = ("serving", "fan-out", "collecting", "publishing", "pulse", "start")
 
 
 def measure(url: str | None, plan: Plan, parts: list[str], install: bool, quick: bool) -> Results:
@@ -37,6 +37,8 @@ def measure(url: str | None, plan: Plan, parts: list[str], install: bool, quick:
             collecting.run(found, plan, results)
         if part("publishing", "Commands published and confirmed"):
             publishing.run(found, plan, results)
+        if plan.full and part("pulse", "The pulse of 10,000 servers"):
+            pulse.run(found, plan, results)
     if part("start", "Start"):
         start_up.run(plan, results)
     print(f"\n{time.monotonic() - began:.0f} s in all", flush=True)

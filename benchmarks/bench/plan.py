@@ -16,6 +16,8 @@ class Plan:
     warm_up: int = 1000
     most: int = 30_000
     """Messages of a load at most."""
+    budget: float = 420.0
+    """Seconds after which no further round of loads begins."""
     trips: int = 300
     fan_outs: tuple[int, ...] = (100, 1000)
     fan_out_pings: int = 3
@@ -36,6 +38,7 @@ class Plan:
             "load": 0.4,
             "warm_up": 300,
             "most": 8000,
+            "budget": 60.0,
             "trips": 100,
             "fan_outs": (100,),
             "fan_out_rounds": 1,

@@ -37,6 +37,11 @@ class Line:
         self.asking.close()
         self.hearing.close()
 
+    def clear(self, subject: Subject) -> None:
+        """Delete what a subject left behind when it ran before."""
+        for queue in subject.leaves:
+            self.asking.delete(queue)
+
     def bind(self, subject: Subject) -> None:
         """Bind the queue of a subject that does not do that itself."""
         if subject.bound_here:
@@ -111,7 +116,12 @@ def run(url: str, c_client: CClient, plan: Plan, results: Results) -> None:
         for guarantee in subject.guarantees
         if plan.wants(subject.name)
     ]
+    began = time.monotonic()
     for number in range(plan.rounds):
+        if number and time.monotonic() - began > plan.budget:
+            results.about["rounds"] = number
+            print(f"  {number} of {plan.rounds} rounds in {plan.budget:g} s: no more begin")
+            return
         random.shuffle(turns)
         for subject, guarantee in turns:
             if subject.name in results.missing:
@@ -122,12 +132,11 @@ def run(url: str, c_client: CClient, plan: Plan, results: Results) -> None:
                 continue
             exchange = f"bench_{subject.module or subject.name[0].lower()}_{guarantee}"
             try:
-                with (
-                    Line(url, exchange) as line,
-                    subject.process(url, exchange, c_client, guarantee=guarantee) as process,
-                ):
-                    line.bind(subject)
-                    said = measure(line, subject, guarantee, process, plan, results)
+                with Line(url, exchange) as line:
+                    line.clear(subject)
+                    with subject.process(url, exchange, c_client, guarantee=guarantee) as process:
+                        line.bind(subject)
+                        said = measure(line, subject, guarantee, process, plan, results)
             except Exception as error:  # noqa: BLE001  (a peer's fault does not end the run)
                 results.missing[subject.name] = first_line(error)
                 said = f"failed: {error}"

@@ -42,6 +42,8 @@ class Subject:
     """Whether it also runs many servers' queues in one process."""
     bound_here: str = ""
     """The queue that it does not bind itself."""
+    leaves: tuple[str, ...] = ()
+    """Durable queues, which would keep what one run has not acknowledged for the next."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def missing(self, c_client: CClient) -> str:
@@ -105,9 +107,16 @@ SUBJECTS: Final[Sequence[Subject]] = (
     Subject("kombu", "kombu_consumer", "kombu", fans_out=True),
     Subject("Celery, solo", "celery_worker", "celery", "celery"),
     Subject(FASTSTREAM, "faststream_app", "faststream", fans_out=True),
-    Subject("dramatiq", "dramatiq_worker", "dramatiq", "dramatiq", bound_here="dramatiq.bench"),
-    Subject("nameko", "nameko_service", "nameko"),
-    Subject("taskiq", "taskiq_worker", "taskiq_aio_pika", "taskiq"),
+    Subject(
+        "dramatiq",
+        "dramatiq_worker",
+        "dramatiq",
+        "dramatiq",
+        bound_here="dramatiq.bench",
+        leaves=("dramatiq.bench",),
+    ),
+    Subject("nameko", "nameko_service", "nameko", leaves=("nameko.bench",)),
+    Subject("taskiq", "taskiq_worker", "taskiq_aio_pika", "taskiq", leaves=("taskiq.bench",)),
 )
 
 

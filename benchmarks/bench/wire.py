@@ -61,6 +61,10 @@ class Wire:
         """Bind a queue, whoever declared it."""
         self.call(spec.Queue.Bind(queue=queue, exchange=exchange, routing_key=key))
 
+    def delete(self, queue: str) -> None:
+        """Delete a queue, if it is there."""
+        self.call(spec.Queue.Delete(queue=queue))
+
     def consume(self, queue: str) -> None:
         """From now on this connection only counts what *queue* brings."""
         self.call(spec.Basic.Consume(queue=queue, no_ack=True))
