@@ -81,6 +81,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     given = parser.parse_args(arguments)
     if given.rounds is not None and given.rounds < 1:
         parser.error("--rounds has to be 1 or more")
+    if given.save and (given.quick or given.only or given.part):
+        parser.error("--save keeps a whole run: not with --quick, --only or --part")
     return given
 
 
@@ -92,6 +94,8 @@ def main() -> int:
             Results.read(BASELINE)  # before minutes are spent
         if given.draw:
             results = Results.read(LATEST)
+            if given.save and not results.about.get("whole"):
+                raise WrongResults(f"{LATEST}: not of a whole run, which a baseline has to be")
         else:
             more = {"full": given.full, "only": tuple(given.only)}
             if given.rounds is not None:
@@ -99,6 +103,7 @@ def main() -> int:
             plan = Plan.quick(**more) if given.quick else Plan(**more)
             parts = given.part or list(PARTS)
             results = measure(given.url, plan, parts, not given.no_install, given.quick)
+            results.about["whole"] = not (given.quick or given.only or given.part)
             results.write(LATEST)
         print(table.text(results))
         for path in draw(results, FOLDER):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as command
+from bench import table
 from bench.results import Results
 from bench.subjects import BATON, FASTSTREAM
 
@@ -62,6 +63,41 @@ def test_a_baseline_that_is_missing_is_said_before_anything_is_measured(
 ) -> None:
     assert run(monkeypatch, "--guard") == 2
     assert "baseline.json: there is no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", [["--quick"], ["--only", "baton"], ["--part", "start"]])
+def test_a_part_of_a_run_is_no_baseline(
+    capsys: pytest.CaptureFixture[str], part: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.parse(["--save", *part])
+    assert ended.value.code == 2
+    assert "--save keeps a whole run" in capsys.readouterr().err
+
+
+def test_what_was_measured_in_part_is_not_saved_later(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results(600).write(kept / "latest.json")
+    assert run(monkeypatch, "--save") == 2
+    assert "not of a whole run" in capsys.readouterr().err
+    assert not (kept / "baseline.json").exists()
+
+
+def test_a_whole_run_is_saved_as_the_baseline_and_in_the_page(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = kept / "performance.md"
+    page.write_text(f"# Performance\n\n{table.BEGIN}\n{table.END}\n")
+    monkeypatch.setattr(table, "PAGE", page)
+    whole = results(600)
+    whole.about["whole"] = True
+    whole.write(kept / "latest.json")
+    assert run(monkeypatch, "--save") == 0
+    assert Results.read(kept / "baseline.json") == whole
+    assert "| Throughput, at least once, beside FastStream | ≥ 6 × | 6 × | met |" in (
+        page.read_text()
+    )
 
 
 def test_no_round_is_no_run(capsys: pytest.CaptureFixture[str]) -> None:
