@@ -524,6 +524,18 @@ async def test_what_is_refused_by_authentication_is_retried_slowly(
     assert asyncio.get_running_loop().time() - began >= 0.15
 
 
+async def test_a_pause_ends_when_another_link_has_reached_the_broker(
+    stage: Stage, link: MakeLink
+) -> None:
+    stage.kinds = {"a:1": WrongPassword, "b:2": WrongPassword}
+    probe = link(reconnect_max=60)  # the pause is at least as long
+    await probe.until_phase(Phase.DISCONNECTED)
+    stage.kinds = {}
+    probe.try_now()
+    await probe.until_phase(Phase.READY)
+    assert len(stage.opened) == 2
+
+
 async def test_after_a_bad_certificate_the_next_host_is_tried_at_once(
     stage: Stage, link: MakeLink
 ) -> None:

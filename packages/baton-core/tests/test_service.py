@@ -22,6 +22,7 @@ from baton import (
     Service,
     State,
 )
+from baton.backoff import Backoff
 from baton.channel import Channel
 from baton.command import Requester
 from baton.errors import BatonError, ConfigurationError, NotPermitted, Unroutable
@@ -220,6 +221,23 @@ async def test_is_ready_again_after_a_lost_connection_on_a_fresh_queue(world: Wo
     await monitor.until(lambda: True)
     assert not {name for name in before & names if name.startswith("baton-echo.")}
     await _answers(world, monitor)
+
+
+async def test_the_connection_that_reaches_the_broker_first_ends_the_others_pause(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient: list[Backoff] = []
+
+    def pause(backoff: Backoff) -> float:
+        patient[:] = patient or [backoff]
+        return 600.0 if backoff is patient[0] else 0.01
+
+    monkeypatch.setattr(Backoff, "next", pause)
+    world.broker.stop()
+    service = await world.service(ready=False)
+    await reach(lambda: service.channel.state, service.watch, Phase.DISCONNECTED)
+    world.broker.start()
+    await world.is_ready(service)
 
 
 async def test_waits_for_a_broker_that_is_away_and_says_so_once(

@@ -160,6 +160,11 @@ class Channel(Watched):
             self._state = state
             self.tell_state(state)
 
+    def reached(self, link: Link) -> None:
+        """*link* has reached the broker: so can the other one. Of two that pause for random times,
+        the first ends both."""
+        (self._outbound if link is self._inbound else self._inbound).try_now()
+
     def note_round(self, link: Link) -> None:
         """A link went round: tell the watchers of the pulse if both have."""
         if self._rounds.complete(link, of=2):
@@ -214,6 +219,7 @@ class _ConsumingLink(Link):
     def connected(self) -> None:
         # A kept name is refused while the broker still holds the old, half-open connection.
         self._queues.clear()
+        self._channel.reached(self)
 
     def went_round(self) -> None:
         self._channel.note_round(self)
@@ -357,6 +363,9 @@ class _PublishingLink(Link):
         # No command finds out that the output exchange is gone when no requester can listen on
         # it. This pulse is one request, so it may come more often than the other's.
         return 2.0
+
+    def connected(self) -> None:
+        self._channel.reached(self)
 
     def went_round(self) -> None:
         self._channel.note_round(self)

@@ -105,6 +105,7 @@ class Link(TransportListener):
         self._configuration = configuration
         self._on_state = on_state
         self._event = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._lost: BrokerError | None = None
         self._channel_lost = False
         self._stale = False
@@ -156,6 +157,12 @@ class Link(TransportListener):
         """Begin to connect, in the background."""
         self._stall.start()
         self._kept.start()
+
+    def try_now(self) -> None:
+        """Another link has reached the broker: if this one waits before it tries again, it need not
+        wait any longer."""
+        if self.transport is None:
+            self._hurry.set()
 
     async def stop(self) -> None:
         """Close the connection, at most a deadline later."""
@@ -223,6 +230,7 @@ class Link(TransportListener):
         hosts = Hosts(self._configuration.endpoints, cap, refusal)
         while True:
             opened = time.monotonic()
+            self._hurry.clear()
             try:
                 await self._connect(hosts.next)
             except CertificateRefused as error:
@@ -242,7 +250,13 @@ class Link(TransportListener):
                 self._report(hosts.next, error)
                 hosts.lost(repr(error))
             self.went_round()
-            await asyncio.sleep(hosts.not_before - time.monotonic())
+            await self._rest(hosts.not_before)
+
+    async def _rest(self, until: float) -> None:
+        """Wait until then, by the monotonic clock, or until there is a reason to try."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(until - time.monotonic()):
+                await self._hurry.wait()
 
     async def _connect(self, endpoint: Endpoint) -> None:
         """Serve one connection until it is lost; always raises."""
@@ -254,6 +268,7 @@ class Link(TransportListener):
             await self._within(transport.open(), "connecting")
             self._stall.over(self._stall.count)  # nothing has waited on this connection
             self.transport = transport
+            self._hurry.clear()
             self._reached = True
             self.connected()
             await self._serve(transport)
