@@ -1430,3 +1430,122 @@ async def test_one_whose_outputs_are_not_confirmed_and_comes_again(bench: MakeBe
     assert second in b.acknowledged
     assert first not in b.acknowledged
     assert [body["to"] for body in b.bodies] == ["x", "y"]
+
+
+@pytest.mark.parametrize("kind", ["done", "rejected"])
+async def test_one_that_comes_twice_while_it_runs_leaves_nothing_behind(
+    bench: MakeBench, kind: str
+) -> None:
+    """A command to two keys of a server: what stays unacknowledged takes room for good."""
+
+    class Hopeless(Gated):
+        async def process_message(self, message: Message) -> None:
+            await super().process_message(message)
+            if kind == "rejected":
+                raise Reject("never")
+
+    consumer = Hopeless()
+    consumer.concurrency = 2
+    b = bench(consumer)
+    first = b.delivery({"type": "x"}, envelope=Envelope("m"))
+    second = b.delivery({"type": "x"}, envelope=Envelope("m"), key="web")
+    b.manager.delivered([first, second])
+    await asyncio.wait_for(consumer.begun.wait(), 5)
+    await asyncio.sleep(0)  # there the second is looked at
+    assert not b.acknowledged, "it would be lost with the process"
+    consumer.gate.set()
+
+    await asyncio.wait_for(b.manager.drain(), 5)
+    assert consumer.began == ["m"]
+    assert (b.acknowledged, b.rejected) == (
+        ([first, second], []) if kind == "done" else ([first], [second])
+    )
+
+
+async def test_one_that_came_twice_and_was_not_started_is_returned_twice(bench: MakeBench) -> None:
+    b = bench(Durable(answer))
+    envelope = Envelope("s", headers={SPLAY_HEADER: 3_600_000})
+    first = b.delivery({"type": "x"}, envelope=envelope)
+    second = b.delivery({"type": "x"}, envelope=envelope, key="web")
+    b.manager.delivered([first, second])
+    await b.process_while_held(b.delivery({"type": "after"}))
+    b.manager.stop_holding()
+    assert b.manager.returned == [first, second]
+
+
+async def test_equal_ones_without_ids_that_run_and_come_again(bench: MakeBench) -> None:
+    consumer = Gated()
+    consumer.concurrency = 2
+    b = bench(consumer)
+    both = [b.delivery({"type": "x"}, envelope=Envelope()) for _ in range(2)]
+    b.manager.delivered(both)
+    await asyncio.wait_for(consumer.begun.wait(), 5)
+    assert len(consumer.began) == 2
+    b.manager.channel_lost()
+    second = [again(each) for each in both]
+    for each in second:
+        b.manager._come_again(each)
+    consumer.gate.set()
+    await asyncio.wait_for(b.manager.drain(), 5)
+    assert sorted(each.tag for each in b.acknowledged) == [each.tag for each in second]
+
+
+async def test_one_without_an_id_that_was_rejected_on_a_lost_channel(bench: MakeBench) -> None:
+    b = bench(Durable(answer))
+    b.confirming = False
+    garbage = b.delivery(b"{", envelope=Envelope())
+    b.manager.delivered([garbage])
+    await b.until(lambda: b.published)
+    b.manager.channel_lost()
+    b.outbox.confirm([publication.number for publication in b.published])
+    assert b.rejected == [garbage], "of which nobody hears"
+
+    second = again(garbage)
+    await b.process(second)
+    assert (b.rejected, b.acknowledged) == ([garbage, second], [])
+    assert len(b.published) == 1, "it is reported once"
+
+
+async def test_a_durable_handler_that_cancels_itself_is_an_error_as_any_other(
+    bench: MakeBench,
+) -> None:
+    async def script(consumer: Scripted, message: Message) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    b = bench(Durable(script))
+    b.confirming = False
+    delivery = b.delivery({"type": "x"})
+    b.manager.delivered([delivery])
+    await b.until(lambda: b.published)
+    await asyncio.sleep(0)
+    assert (b.rejected, b.acknowledged) == ([], []), "nobody knows of it yet"
+    b.outbox.confirm([publication.number for publication in b.published])
+    await asyncio.wait_for(b.manager.drain(), 5)
+    assert (b.rejected, b.acknowledged) == ([], [delivery])
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+async def test_after_a_fault_of_our_own_a_durable_command_is_kept(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch, blocking: bool
+) -> None:
+    consumer = Blocking(lambda c, m: c.notify_info("a")) if blocking else Durable(answer)
+    consumer.durable = True
+    (key, *_) = consumer.routing_keys
+    b = bench(consumer)
+    audit, troubles = b.manager._audit, [MemoryError("no memory")]
+
+    def failing(*arguments: Any) -> None:
+        if troubles:
+            raise troubles.pop()
+        audit(*arguments)
+
+    monkeypatch.setattr(b.manager, "_audit", failing)
+    first, next_ = b.delivery({"type": "x"}, key=key), b.delivery({"type": "y"}, key=key)
+    await b.process(first, next_)
+    assert (b.rejected, b.acknowledged) == ([first], [next_])
+    b.manager.channel_lost()
+    await b.process(again(first))
+    assert [each.tag for each in b.rejected] == [first.tag, again(first).tag]

@@ -56,3 +56,17 @@ def test_what_was_rejected_is_known_as_long_as_it_is_remembered() -> None:
     remembered.ran_before(delivery("b"))
     assert not remembered.was_rejected(delivery("a"))
     assert len(remembered) == 1
+
+
+def test_what_was_rejected_without_an_id_is_known_once() -> None:
+    remembered = Remembered(1)
+    remembered.interrupted([delivery(), delivery()])
+    remembered.note_rejected(delivery(raw=b"other"))  # it was not interrupted: it does not come
+    for _ in range(3):
+        remembered.note_rejected(delivery())
+    assert [remembered.was_rejected(delivery()) for _ in range(3)] == [True, True, False]
+    remembered.note_rejected(delivery())
+    remembered.interrupted([])
+    remembered.note_rejected(delivery())
+    assert not remembered.was_rejected(delivery())
+    assert not remembered.was_rejected(delivery(raw=b"other"))

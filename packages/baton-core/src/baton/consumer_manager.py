@@ -123,7 +123,7 @@ class ConsumerManager:
         if self.durable:
             self._due.clear()
             self._running.difference_update(held)
-            self.returned += [command.delivery for command in held]
+            self.returned += [each for command in held for each in command.deliveries]
             self.returned += self._buffer
             self._buffer.clear()
             self._settle()
@@ -176,6 +176,8 @@ class ConsumerManager:
         self._remembered.interrupted(
             command.delivery for command in self._running if not command.acknowledged
         )
+        for command in self._running:
+            command.lose()
         self._settle()
 
     def update(self, message: Mapping[str, Any]) -> None:
@@ -221,10 +223,11 @@ class ConsumerManager:
     async def _do(self, command: Command) -> None:
         _current.set(command)
         try:
-            self._end_with(command, await self._handle(command))
+            self._conclude(command, await self._handle(command))
+        except asyncio.CancelledError:
+            raise  # it is concluded, unless the service gives up on it
         except BaseException:
-            if not self._stopped:
-                self._give_up(command)
+            self._give_up(command)
             raise
         _current.set(None)
 
@@ -284,10 +287,14 @@ class ConsumerManager:
         """The worker is done with *command*, which had expired if there is no *outcome*."""
         self._unfinished -= 1
         self._wake.set()  # it may be given more
-        if outcome is None:
-            self._expire(command)
-        else:
-            self._conclude(command, outcome)
+        try:
+            if outcome is None:
+                self._expire(command)
+            else:
+                self._conclude(command, outcome)
+        except BaseException:
+            self._give_up(command)
+            raise
 
     def _next(self) -> Command | None:
         """The command to run next; None if what came next is not to be run now, or not at all."""
@@ -349,9 +356,10 @@ class ConsumerManager:
         """*delivery* brings a command that ran, or still runs. That of a durable consumer is
         acknowledged when it is done, and not before."""
         logger.debug("Delivered again, not run again: %r", delivery.envelope.message_id)
-        for command in self._running if self.durable else ():
-            if command.is_in(delivery):
-                command.delivery = delivery
+        if self.durable:
+            running = [command for command in self._running if command.is_in(delivery)]
+            if running:
+                max(running, key=lambda command: command.lost).come_again(delivery)
                 return
         if self._remembered.was_rejected(delivery):
             self._source.reject(delivery)
@@ -479,21 +487,24 @@ class ConsumerManager:
 
     def _complete(self, command: Command) -> None:
         if command.finished and not command.unconfirmed and command in self._running:
-            self._running.discard(command)
-            if command.rejected:
-                self._remembered.note_rejected(command.delivery)
-                self._source.reject(command.delivery)
-            elif not command.acknowledged:
-                self._source.acknowledge(command.delivery)
-            self._settle()
+            self._done_with(command)
 
     def _give_up(self, command: Command) -> None:
         """Something of ours failed (no memory is left, say): it must not be in the way."""
         command.finished = True
+        command.rejected = self.durable  # kept among the dead letters
         if command in self._running:
-            self._running.discard(command)
-            if not command.acknowledged:
-                self._acknowledge(command.delivery)
+            self._done_with(command)
+
+    def _done_with(self, command: Command) -> None:
+        self._running.discard(command)
+        for delivery in command.doubles:
+            self._source.acknowledge(delivery)
+        if command.rejected:
+            self._remembered.note_rejected(command.delivery)
+            self._source.reject(command.delivery)
+        elif not command.acknowledged:
+            self._source.acknowledge(command.delivery)
         self._settle()
 
     def _settle(self) -> None:

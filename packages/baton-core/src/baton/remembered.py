@@ -18,6 +18,7 @@ class Remembered:
         self.most = most
         self._ids: OrderedDict[str, bool] = OrderedDict()
         self._interrupted: Counter[tuple[str, bytes]] = Counter()
+        self._rejected: Counter[tuple[str, bytes]] = Counter()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -41,16 +42,28 @@ class Remembered:
     def note_rejected(self, delivery: Delivery) -> None:
         """*delivery* was rejected: it is to be again, if it comes again."""
         message_id = delivery.envelope.message_id
-        if message_id is not None and message_id in self._ids:
+        if message_id is None:
+            identity = _identity(delivery)
+            if self._rejected[identity] < self._interrupted[identity]:
+                self._rejected[identity] += 1
+        elif message_id in self._ids:
             self._ids[message_id] = True
 
     def was_rejected(self, delivery: Delivery) -> bool:
-        """Whether it was, as far as that is known."""
-        return self._ids.get(delivery.envelope.message_id or "", False)
+        """Whether it was, as far as that is known. One without an id is asked for once."""
+        message_id = delivery.envelope.message_id
+        if message_id is not None:
+            return self._ids.get(message_id, False)
+        identity = _identity(delivery)
+        if not self._rejected[identity]:
+            return False
+        self._rejected[identity] -= 1
+        return True
 
     def interrupted(self, deliveries: Iterable[Delivery]) -> None:
         """The channel of *deliveries*, which run and are not acknowledged, is lost: they come
         again."""
+        self._rejected.clear()
         self._interrupted = Counter(
             _identity(delivery) for delivery in deliveries if delivery.envelope.message_id is None
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from baton.errors import DeliveryLimitReached, Stopping
@@ -18,7 +18,9 @@ REMEMBERED: Final = 1024
 @dataclass(slots=True, eq=False)
 class Command:
     """A command in progress. ``held`` is how long it had to wait for its splay, in seconds. It may
-    be ``acknowledged`` before it is run; if it is to be ``rejected``, its delivery ends so."""
+    be ``acknowledged`` before it is run; if it is to be ``rejected``, its delivery ends so.
+    ``doubles`` are deliveries that brought it, too, and are done with when it is. It is ``lost``
+    when its channel is, until it comes again."""
 
     delivery: Delivery
     started: float
@@ -26,6 +28,8 @@ class Command:
     held: float = 0.0
     acknowledged: bool = False
     rejected: bool = False
+    lost: bool = False
+    doubles: list[Delivery] = field(default_factory=list)
     outputs: int = 0
     unconfirmed: int = 0
     finished: bool = False
@@ -37,6 +41,23 @@ class Command:
         expires = self.delivery.envelope.expires
         waited = self.started - self.delivery.received - self.held
         return expires is not None and waited >= expires
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """All that brought it, the last one last."""
+        return [*self.doubles, self.delivery]
+
+    def lose(self) -> None:
+        """The channel that it came on is lost."""
+        self.lost = True
+        self.doubles.clear()
+
+    def come_again(self, delivery: Delivery) -> None:
+        """*delivery* brings it, too: by another key, or because it was delivered again."""
+        if not self.lost:
+            self.doubles.append(self.delivery)
+        self.delivery = delivery
+        self.lost = False
 
     def is_in(self, delivery: Delivery) -> bool:
         """Whether *delivery* brings the same command again."""
