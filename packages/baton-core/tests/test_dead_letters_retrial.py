@@ -94,3 +94,10 @@ def test_a_letter_that_names_no_server() -> None:
 def test_a_filter_is_not_passed_over_because_it_is_malformed(name: str, value: Any) -> None:
     with pytest.raises(InvalidMessage, match=f"^its header {name} is malformed$"):
         retrial(letter(headers=HEADERS | {name: value}), BOB, 1, 30)
+
+
+@pytest.mark.parametrize("expires", [0, -1, float("nan"), float("inf"), 604_801, True, "60"])
+def test_an_expiry_that_no_command_has(expires: float) -> None:
+    """The broker drops what expires in 0 ms, and the letter would be gone."""
+    with pytest.raises(InvalidMessage, match="cannot expire in"):
+        retrial(letter(), BOB, 1, expires)

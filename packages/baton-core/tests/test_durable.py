@@ -27,12 +27,13 @@ from baton.durable import (
 from baton.errors import ConfigurationError, Reject, Unroutable
 from baton.extension import Extension
 from baton.link import Phase
-from baton.message import INSTANCE_HEADER, Message
+from baton.message import INSTANCE_HEADER, Envelope, Message
 from baton.server import Server
 from baton.service import Service
 from baton.testing import Harness
 from baton.testing.reader import AsyncReader
-from baton.transports.memory import MemoryPublisher, memory_broker
+from baton.transports import Binding, Delivery
+from baton.transports.memory import MemoryBroker, MemoryPublisher, memory_broker
 
 PATCH = Extension("baton-patch")
 QUEUE = "baton-patch.web01.example.org.patch"
@@ -327,6 +328,65 @@ async def test_a_key_that_it_listened_on_once_is_unbound(world: World) -> None:
     assert Patch.runs == [("fresh", 0)]
     with pytest.raises(Unroutable):
         world.send("nobody", key="staging")
+
+
+def remember_unbound(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys that are unbound from now on."""
+    keys: list[str] = []
+    unbind = MemoryBroker.unbind
+
+    def noted(broker: MemoryBroker, binding: Binding) -> None:
+        keys.append(binding.key)
+        unbind(broker, binding)
+
+    monkeypatch.setattr(MemoryBroker, "unbind", noted)
+    return keys
+
+
+async def next_pulses(service: Service, number: int) -> None:
+    pulse = asyncio.Event()
+    service.watch_pulse(pulse.set)
+    for _ in range(number):
+        pulse.clear()
+        await asyncio.wait_for(pulse.wait(), 5)
+
+
+async def test_a_key_that_it_listens_on_again_stays_bound(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbound = remember_unbound(monkeypatch)
+    async with world.harness() as harness:
+        reader = await harness.monitor(PATCH.name)
+        service = await harness.start(PatchService, "web01.example.org", environment="staging")
+        (manager,) = service.channel.managers
+        manager.consumer.server = Server("web01.example.org", "production")
+        world.send("stale", key="staging")
+        world.send("fresh")
+        await said(reader, 1)
+        manager.consumer.server = Server("web01.example.org", "staging")
+        await next_pulses(service, 2)
+        assert unbound == []
+        world.send("back", key="staging")
+        await said(reader, 1)
+    assert [n for n, _ in Patch.runs] == ["fresh", "back"]
+
+
+async def test_however_many_keys_nobody_listens_on_a_pulse_has_an_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever may publish can name any key beside the one that it is delivered by."""
+    world = World()
+    unbound = remember_unbound(monkeypatch)
+    async with world.harness() as harness:
+        service = await harness.start(PatchService, "web01.example.org")
+        for number in range(500):  # within one turn of the loop: no pulse is in between
+            key, envelope = f"made.up.{number}", Envelope()
+            service.channel._inbound.unbind(
+                Delivery(QUEUE, number, None, key, b"{}", envelope, False, 0.0)
+            )
+        await next_pulses(service, 3)
+    assert len(unbound) == 100
+    assert caplog.text.count("nobody listens on") == 100
 
 
 async def test_a_dead_letter_that_is_tried_again_comes_straight_to_its_queue(world: World) -> None:

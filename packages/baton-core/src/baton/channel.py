@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _REFUSED_PAUSE: Final = 1.0
+_MOST_STALE: Final = 100
+"""Keys that are unbound with one pulse. Whoever may publish can make up any number of them."""
 _SLICE: Final = 25
 """Queues that are declared, or asserted by a pulse, at a time."""
 
@@ -245,11 +247,11 @@ class _ConsumingLink(Link):
         slices = self._slices()
         self._asserted = (self._asserted + 1) % len(slices)
         await transport.declare(self._topology(slices[self._asserted]))
-        while self._stale_keys:
-            queue, key = next(iter(self._stale_keys))
-            await transport.unbind(Binding(queue, self._channel.exchange.name, key))
-            del self._stale_keys[queue, key]
-            self.progressed()
+        stale_keys, self._stale_keys = self._stale_keys, {}
+        for queue, key in stale_keys:
+            if key not in self._queues[queue].consumer.routing_keys:  # or it does so again
+                await transport.unbind(Binding(queue, self._channel.exchange.name, key))
+                self.progressed()
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
         self.progressed()
@@ -282,9 +284,10 @@ class _ConsumingLink(Link):
         self._rejected.append(delivery)
 
     def unbind(self, delivery: Delivery) -> None:
-        """Take away the binding by which *delivery* came, with the next pulse."""
+        """Take away the binding by which *delivery* came, with the next pulse. What is too much
+        for that is looked at when something comes by it again."""
         stale = (delivery.queue, delivery.routing_key)
-        if stale not in self._stale_keys:
+        if stale not in self._stale_keys and len(self._stale_keys) < _MOST_STALE:
             logger.warning('%s: nobody listens on "%s" any more', *map(printable, stale))
             self._stale_keys[stale] = None
 

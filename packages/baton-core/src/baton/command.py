@@ -94,11 +94,7 @@ class Requester:
                 f'"{shorten(reply_to)}" is no reply key: 1 to 64 of A-Z a-z 0-9 . _ - are allowed'
             )
         expires = self.expires if expires is None else expires
-        if not (_is_number(expires) and 0 < expires <= _EXPIRES_LIMIT):
-            raise InvalidMessage(
-                f"A command cannot expire in {shorten(f'{expires}', 40)} s: "
-                f"more than 0 and at most {_EXPIRES_LIMIT:,} are allowed"
-            )
+        check_expiry(expires)
         headers = self._headers(targets, [where] if isinstance(where, str) else list(where), splay)
         body = _encode(message)
         envelope = Envelope(
@@ -129,8 +125,14 @@ class Requester:
         return headers
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def check_expiry(seconds: object) -> None:
+    """Raises InvalidMessage if a command cannot expire in *seconds*."""
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not (is_number and 0 < seconds <= _EXPIRES_LIMIT):
+        raise InvalidMessage(
+            f"A command cannot expire in {shorten(f'{seconds}', 40)} s: "
+            f"more than 0 and at most {_EXPIRES_LIMIT:,} are allowed"
+        )
 
 
 def _check_key(key: object) -> None:
