@@ -127,8 +127,8 @@ class Requester:
 
 def check_expiry(seconds: object) -> None:
     """Raises InvalidMessage if a command cannot expire in *seconds*."""
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not (is_number and 0 < seconds <= _EXPIRES_LIMIT):
+    number = None if isinstance(seconds, bool) else seconds
+    if not (isinstance(number, int | float) and 0 < number <= _EXPIRES_LIMIT):
         raise InvalidMessage(
             f"A command cannot expire in {shorten(f'{seconds}', 40)} s: "
             f"more than 0 and at most {_EXPIRES_LIMIT:,} are allowed"

@@ -152,8 +152,8 @@ class DeadLetters(TransportListener):
 
         The letter is dropped when the broker has confirmed the command. It stays where this
         raises: Unroutable if the server's queue does not exist any more, InvalidMessage for a
-        letter of which no command can be made, PublishTimeout if the outcome is unknown,
-        BrokerUnavailable or another BrokerError if it was not published.
+        letter of which no command can be made or an expiry that is none, PublishTimeout if the
+        outcome is unknown, BrokerUnavailable or another BrokerError if it was not published.
         """
         seconds = self._configuration.expires if expires is None else expires
         publication = retrial(letter, self._requester, self._published + 1, seconds)

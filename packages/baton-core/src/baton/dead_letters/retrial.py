@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from baton.command import check_expiry
 from baton.errors import InvalidMessage
 from baton.message import (
     RETRY_HEADER,
@@ -32,8 +33,10 @@ def retrial(letter: Letter, requester: Requester, number: int, expires: float) -
     The body is the same, and so are its filter, its splay and the targets that it names; the id,
     the time and who sends it are new. It has no ``reply_to``: whoever waited has gone.
 
-    Raises InvalidMessage for a letter of which no command can be made.
+    Raises InvalidMessage for a letter of which no command can be made, and for an expiry that is
+    none.
     """
+    check_expiry(expires)
     if letter.queue is None:
         raise InvalidMessage("it does not say in which server's queue it died")
     headers: dict[str, Any] = {VERSION_HEADER: WIRE_VERSION}
