@@ -1549,3 +1549,23 @@ async def test_after_a_fault_of_our_own_a_durable_command_is_kept(
     b.manager.channel_lost()
     await b.process(again(first))
     assert [each.tag for each in b.rejected] == [first.tag, again(first).tag]
+
+
+async def test_one_that_would_expire_in_its_queue_is_answered_at_the_end(bench: MakeBench) -> None:
+    """Its splay is longer than its expiry: the broker would drop it, and nobody would hear."""
+    b = bench(Durable(answer))
+    headers = {SPLAY_HEADER: 3_600_000}
+    long = b.delivery({"type": "x"}, envelope=requested("a", expires=600, headers=headers))
+    short = b.delivery({"type": "x"}, envelope=requested("b", expires=60, headers=headers))
+    b.manager.delivered([long, short])
+    await b.process_while_held(b.delivery({"type": "after"}))
+    (command,) = (each for each in b.manager._running if each.delivery is short)
+    command.delivery = replace(short, received=short.received - 60)
+    b.published.clear()
+    b.manager.stop_holding()
+
+    await asyncio.wait_for(b.manager.drain(), 5)
+    assert b.manager.returned == [long]
+    assert [body["error_class"] for body in b.bodies] == ["Stopping"]
+    assert b.published[0].envelope.correlation_id == "b"
+    assert b.acknowledged[-1] is command.delivery

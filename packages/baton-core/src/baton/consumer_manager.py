@@ -117,17 +117,20 @@ class ConsumerManager:
 
     def stop_holding(self) -> None:
         """From now on nothing waits for a splay: what does so is answered with an error. Of a
-        durable consumer, nothing is started any more."""
+        durable consumer, nothing is started any more: that is returned, unless the broker would
+        drop it."""
         self._stopping = True
-        held = [*self._due, *self._held.take_all()] if self.durable else self._held.take_all()
+        held = self._held.take_all()
         if self.durable:
+            waiting = [*self._due, *held]
             self._due.clear()
-            self._running.difference_update(held)
-            self.returned += [each for command in held for each in command.deliveries]
+            held = [command for command in waiting if command.would_expire]
+            given_back = [command for command in waiting if not command.would_expire]
+            self._running.difference_update(given_back)
+            self.returned += [each for command in given_back for each in command.deliveries]
             self.returned += self._buffer
             self._buffer.clear()
             self._settle()
-            return
         for command in held:
             self._refuse(command, stopping())
 

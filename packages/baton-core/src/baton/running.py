@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -41,6 +42,12 @@ class Command:
         expires = self.delivery.envelope.expires
         waited = self.started - self.delivery.received - self.held
         return expires is not None and waited >= expires
+
+    @property
+    def would_expire(self) -> bool:
+        """Whether its expiry is over, so that it is dropped if it is given back."""
+        expires = self.delivery.envelope.expires
+        return expires is not None and time.monotonic() - self.delivery.received >= expires
 
     @property
     def deliveries(self) -> list[Delivery]:
