@@ -470,6 +470,26 @@ async def test_what_is_rejected_is_dead_lettered(open_session: OpenSession, kind
     assert await other.count("kept") == await other.count("letters") == 0
 
 
+async def test_what_a_client_says_of_a_death_does_not_count(
+    open_session: OpenSession, kind: str
+) -> None:
+    """Somebody has moved a letter back, with all its headers; or made them up."""
+    transport, seen = await open_session()
+    await transport.declare(dying(kind))
+    await transport.consume("kept", 1)
+    await transport.consume("letters", 1)
+    headers = {f"x-{which}-death-reason": "expired" for which in ("first", "last")}
+    envelope = Envelope(headers=headers | {"x-first-death-queue": "other"}, persistent=True)
+    transport.publish([publication(1, envelope=envelope)])
+    await seen.until(lambda: seen.deliveries)
+    transport.reject(seen.deliveries)
+    await seen.until(lambda: len(seen.deliveries) == 2)
+    headers = dict(seen.deliveries[1].envelope.headers)
+    assert len(headers["x-death"]) == 1
+    assert {headers[f"x-{which}-death-reason"] for which in ("first", "last")} == {"rejected"}
+    assert headers["x-first-death-queue"] == "kept"
+
+
 async def test_what_is_rejected_without_a_place_to_go_is_dropped(open_session: OpenSession) -> None:
     transport, seen = await open_session()
     await transport.declare(topology("a"))

@@ -202,7 +202,7 @@ class MemoryBroker:
         for stored in messages:
             envelope = died(stored, queue.declared.name, reason)
             key = queue.arguments.get("x-dead-letter-routing-key", stored.routing_key)
-            self._route(exchange, key, stored.body, envelope)
+            self._route(exchange, key, stored.body, envelope, has_died=True)
 
     def attach(self, transport: MemoryTransport) -> None:
         """Accept a connection; raises BrokerUnavailable while the broker is stopped."""
@@ -263,7 +263,9 @@ class MemoryBroker:
             for transport in list(self._transports):
                 transport.set_blocked(blocked)
 
-    def _route(self, exchange: str, key: str, body: bytes, envelope: Envelope) -> bool:
+    def _route(
+        self, exchange: str, key: str, body: bytes, envelope: Envelope, *, has_died: bool = False
+    ) -> bool:
         if not exchange:  # the default one, to which each queue is bound by its name
             names = {key} & self._queues.keys()
         else:
@@ -272,7 +274,9 @@ class MemoryBroker:
         expires = envelope.expires
         expires_at = None if expires is None else time.monotonic() + expires
         for name in names:
-            self._queues[name].put(Stored(key, body, envelope, expires_at, exchange))
+            self._queues[name].put(
+                Stored(key, body, envelope, expires_at, exchange, has_died=has_died)
+            )
             self.dispatch(name)
         return bool(names)
 

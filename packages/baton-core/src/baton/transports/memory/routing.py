@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from baton.message import BCC_HEADER, Envelope
 from baton.transports.base import Binding, Exchange
 from baton.transports.memory.stock import Stored
+
+_OF_DEATH: Final = re.compile("x-death$|x-(first|last)-death-")
 
 
 class Bindings:
@@ -73,8 +76,10 @@ def without_bcc(envelope: Envelope) -> Envelope:
 
 def died(stored: Stored, queue: str, reason: str) -> Envelope:
     """The envelope of *stored* after its death in *queue*: it does not expire any more, and says
-    what happened, as ``x-death``."""
+    what happened, as ``x-death``. What a client has put there itself does not count."""
     headers = dict(stored.envelope.headers)
+    if not stored.has_died:
+        headers = {name: value for name, value in headers.items() if not _OF_DEATH.match(name)}
     deaths = [dict(death) for death in headers.get("x-death", ())]
     before = next((d for d in deaths if (d["queue"], d["reason"]) == (queue, reason)), None)
     if before is None:

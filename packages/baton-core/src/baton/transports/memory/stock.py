@@ -21,7 +21,8 @@ _DELIVERY_LIMIT: Final = 20
 
 @dataclass(slots=True)
 class Stored:
-    """A message in a queue. ``delivery_count`` is how often it was delivered in vain."""
+    """A message in a queue. ``delivery_count`` is how often it was delivered in vain; ``has_died``
+    whether it was dead-lettered before, so that its headers say that truly."""
 
     routing_key: str
     body: bytes
@@ -30,6 +31,7 @@ class Stored:
     exchange: str = ""
     redelivered: bool = False
     delivery_count: int = 0
+    has_died: bool = False
 
     @property
     def has_expired(self) -> bool:
