@@ -519,6 +519,21 @@ async def test_a_quorum_queue_counts_what_was_delivered_in_vain(
         await transport.close()
 
 
+async def test_the_first_time_nothing_was_in_vain_whatever_a_client_says(
+    open_session: OpenSession,
+) -> None:
+    """A letter that somebody has moved back says how often it was looked at."""
+    transport, seen = await open_session()
+    await transport.declare(dying("quorum"))
+    envelope = Envelope(headers={"x-delivery-count": 50}, persistent=True)
+    transport.publish([publication(1, envelope=envelope)])
+    await transport.consume("kept", 1)
+    await seen.until(came(seen))
+    transport.give_back(seen.deliveries)
+    await seen.until(came(seen, 2))
+    assert [delivery.delivery_count for delivery in seen.deliveries] == [0, 1]
+
+
 async def test_what_was_delivered_too_often_is_dead_lettered(open_session: OpenSession) -> None:
     limited = dying("quorum", **{"x-delivery-limit": 1})
     for attempt in range(2):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -286,6 +287,23 @@ async def test_a_poisoned_command_is_given_up_and_reported_once() -> None:
     assert "delivered 2 times" in error["error_message"]
     assert good["message"] == "good"
     assert (world.waiting("dead-letters"), world.waiting("web01.example.org.patch")) == (1, 0)
+
+
+@pytest.mark.parametrize(("kind", "runs"), [("quorum", [("x", 49)]), ("classic", [("x", 0)] * 2)])
+async def test_what_a_queue_does_not_count_is_not_believed(
+    kind: str, runs: list[tuple[str, int]]
+) -> None:
+    """A client can say anything in the header in which a quorum queue says it."""
+    world = World(durable_queues=kind, delivery_limit=50)
+    async with world.harness() as harness:
+        service = await harness.start(PatchService, "web01.example.org")
+        body, key = b'{"type":"patch","n":"x"}', "web01.example.org"
+        delivery = Delivery(QUEUE, 1, None, key, body, Envelope("m"), True, time.monotonic(), 50)
+        service.channel._inbound.delivered([replace(delivery, delivery_count=49)])
+        service.channel._inbound.delivered([replace(delivery, envelope=Envelope("n"))])
+        (manager,) = service.channel.managers
+        await asyncio.wait_for(manager.drain(), 5)
+    assert Patch.runs == runs
 
 
 async def test_another_process_of_the_same_server_stands_by(world: World) -> None:

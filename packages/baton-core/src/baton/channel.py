@@ -262,7 +262,7 @@ class _ConsumingLink(Link):
         for queue, batch in _by_queue(deliveries):
             manager = self._queues.get(queue)
             if manager is not None:
-                manager.delivered(batch)
+                manager.delivered(batch if self._counts(manager) else _uncounted(batch))
 
     def cancelled(self, queue: str) -> None:
         self._consuming.discard(queue)
@@ -318,6 +318,10 @@ class _ConsumingLink(Link):
         for queue in list(self._consuming):
             if self.transport is not None:
                 await self.transport.cancel(queue)
+
+    def _counts(self, manager: ConsumerManager) -> bool:
+        """Whether its queue counts deliveries."""
+        return manager.durable and self._configuration.durable_queues == "quorum"
 
     def _slices(self) -> list[list[str]]:
         """The queues, so many at a time as can be declared well within a deadline."""
@@ -455,3 +459,10 @@ def _by_queue(deliveries: Sequence[Delivery]) -> list[tuple[str, list[Delivery]]
     for delivery in deliveries:
         batches.setdefault(delivery.queue, []).append(delivery)
     return list(batches.items())
+
+
+def _uncounted(deliveries: list[Delivery]) -> list[Delivery]:
+    """*deliveries* without a count, which can only be a client's."""
+    if not any(each.delivery_count for each in deliveries):
+        return deliveries
+    return [replace(each, delivery_count=0) for each in deliveries]
