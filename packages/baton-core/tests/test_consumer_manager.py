@@ -13,7 +13,7 @@ import pytest
 
 from baton.consumer import Consumer
 from baton.consumer_manager import ConsumerManager
-from baton.errors import InvalidMessage, Reject, UnknownMessageType
+from baton.errors import InvalidFilter, InvalidMessage, Reject, UnknownMessageType
 from baton.message import END_HEADER, SPLAY_HEADER, Envelope, Message
 from baton.outbox import Outbox
 from baton.running import REMEMBERED, Limits, Origin
@@ -1248,7 +1248,19 @@ async def test_what_cannot_be_read_is_rejected(bench: MakeBench, body: bytes) ->
     assert (len(b.rejected), b.acknowledged) == (1, [])
 
 
-@pytest.mark.parametrize("error", [InvalidMessage("in here"), ValueError("no")])
+@pytest.mark.parametrize("headers", [{"splay": -1}, {"splay": "2"}, {"where": 7}, {"where": ["?"]}])
+async def test_so_is_one_with_a_header_that_cannot_be(
+    bench: MakeBench, headers: dict[str, Any]
+) -> None:
+    b = bench(Durable(must_not_be_run))
+    await b.process(b.delivery({"type": "x"}, envelope=commanded(**headers)))
+    assert outcomes(b) == ["failed"]
+    assert (len(b.rejected), b.acknowledged) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidMessage("in here"), InvalidFilter("in here"), ValueError("no")]
+)
 async def test_what_fails_is_acknowledged(bench: MakeBench, error: Exception) -> None:
     async def script(consumer: Scripted, message: Message) -> None:
         raise error

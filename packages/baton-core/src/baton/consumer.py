@@ -10,7 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from baton.errors import DeliveryLimitReached, HandlerTimeout, InvalidMessage, Reject
+from baton.errors import (
+    DeliveryLimitReached,
+    HandlerTimeout,
+    InvalidFilter,
+    InvalidMessage,
+    Reject,
+)
 from baton.message import Message
 from baton.observer import Observable
 from baton.text import shorten, words_of
@@ -43,7 +49,7 @@ class Outcome:
     @property
     def is_hopeless(self) -> bool:
         """Whether nobody can do the command: it could not be read, or was given up."""
-        unreadable = isinstance(self.error, InvalidMessage) and not self.type
+        unreadable = isinstance(self.error, InvalidMessage | InvalidFilter) and not self.type
         return unreadable or isinstance(self.error, Reject | DeliveryLimitReached)
 
 
