@@ -743,6 +743,7 @@ async def test_a_thread_goes_on_whatever_an_extension_overrides(
     desk.manager.delivered([desk.delivery({"type": "x", "n": n}) for n in ("odd", "even")])
     await desk.until(lambda: len(desk.acknowledged) == 2)
     assert done == ["even"]
+    assert [body["error_class"] for body in desk.bodies] == ["SystemExit"]
     assert "SystemExit: odd" in caplog.text
 
 

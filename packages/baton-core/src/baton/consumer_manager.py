@@ -282,7 +282,7 @@ class ConsumerManager:
             outcome = self.consumer.handle_message_blocking(command.delivery)
         except BaseException as error:  # from what an extension overrides: its thread goes on
             logger.exception("%s", self.consumer.consumer_name)
-            outcome = Outcome(error)
+            outcome = Outcome(error, untold=self.consumer.notify_failure(error))
         _current.set(None)
         mailbox.post(lambda: self._end_in_worker(command, outcome))
 
