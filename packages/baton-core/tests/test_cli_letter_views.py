@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from baton.cli.letter_views import document, full_document, page, row, table, totals, where
+from baton.cli.letter_views import (
+    document,
+    documents_as_text,
+    full_document,
+    page,
+    row,
+    table,
+    totals,
+    where,
+)
 from baton.configuration import Configuration
 from baton.dead_letters import DeadLetters, Letter, read_letter
 from baton.extension import Extension
@@ -201,6 +210,23 @@ def test_documents() -> None:
         "2026-11-26T01:30:00.000Z",
     )
     assert whole["headers"]["x-death"][0]["time"] == "2026-11-26T01:30:05+00:00"
+
+
+def test_documents_as_text() -> None:
+    whole = full_document(letter())
+    text = documents_as_text([whole])
+    assert json.loads(text) == [whole]
+    assert '\n  {\n    "id": "' in text
+
+
+def test_documents_of_deep_bodies_are_not_much_longer_than_these() -> None:
+    """Each of many values in a deep body would be indented by a thousand spaces."""
+    body = b'{"type":"x","a":' + b"[" * 500 + b"1," * 9999 + b"1" + b"]" * 500 + b"}"
+    whole = full_document(letter(body))
+    text = documents_as_text([whole] * 2)
+    assert json.loads(text) == [whole] * 2
+    assert len(text) < 10 * 2 * len(body)
+    assert documents_as_text([]) == "[]"
 
 
 def test_a_document_of_what_is_no_command() -> None:

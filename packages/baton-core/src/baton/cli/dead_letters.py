@@ -72,7 +72,7 @@ def show(
 
     With --from, also the errors that a monitor saw of that command on that server.
     """
-    from baton.cli.letter_views import full_document, page  # noqa: PLC0415
+    from baton.cli.letter_views import documents_as_text, full_document, page  # noqa: PLC0415
 
     names = _names((id,), everything=False) or ()
     asked = _monitor(monitor)
@@ -83,7 +83,7 @@ def show(
         documents = [
             full_document(letter, said) for letter, said in zip(letters, errors, strict=True)
         ]
-        click.echo(json.dumps(documents, indent=2))
+        click.echo(documents_as_text(documents))
         return
     pages = [page(letter, said) for letter, said in zip(letters, errors, strict=True)]
     click.echo("\n\n".join(pages))

@@ -114,6 +114,12 @@ def full_document(letter: Letter, errors: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
+def documents_as_text(documents: Sequence[Mapping[str, Any]]) -> str:
+    """*documents* as a JSON list, indented unless that would become too long."""
+    text = json.dumps(documents)
+    return _indent(documents, _INDENTED * len(text), ensure_ascii=True) or text
+
+
 def _lines(letter: Letter, errors: Sequence[str]) -> Iterator[str]:
     sender = printable(letter.sender or "?")
     user = f"  (user {printable(letter.user_id)})" if letter.user_id else ""
@@ -144,17 +150,24 @@ def _lines(letter: Letter, errors: Sequence[str]) -> Iterator[str]:
 def _indented(raw: bytes) -> str:
     """A body as people read it; as it is, if it is no command or would become too long."""
     text = raw.decode("utf-8", "replace")
-    room = _INDENTED * len(text)
-    pieces: list[str] = []
     try:
         body = decode_body(raw)
-        for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(body):
+    except InvalidMessage:
+        return text
+    return _indent(body, _INDENTED * len(text), ensure_ascii=False) or text
+
+
+def _indent(value: object, room: int, *, ensure_ascii: bool) -> str:
+    """*value* as indented JSON; empty if that takes more *room* than there is."""
+    pieces: list[str] = []
+    try:
+        for piece in json.JSONEncoder(indent=2, ensure_ascii=ensure_ascii).iterencode(value):
             pieces.append(piece)
             room -= len(piece)
             if room < 0:
-                return text
-    except (InvalidMessage, RecursionError):
-        return text
+                return ""
+    except RecursionError:
+        return ""
     return "".join(pieces)
 
 
