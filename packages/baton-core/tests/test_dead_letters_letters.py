@@ -307,6 +307,24 @@ async def test_it_is_lost_meanwhile(
     assert len(await look(settings)) == 3
 
 
+async def test_nothing_is_called_dropped_once_it_is_lost(
+    graveyard: Graveyard, settings: Configuration, broker: MemoryBroker
+) -> None:
+    await bury_three(graveyard)
+    await graveyard.transport.close()
+    dead = DeadLetters(settings, GREET)
+    await dead.__aenter__()
+    letters = [letter async for letter in dead.letters()]
+    broker.disconnect()
+    while dead._failure is None:
+        dead._told.clear()
+        await asyncio.wait_for(dead._told.wait(), 5)
+    with pytest.raises(BrokerUnavailable, match="was lost"):
+        dead.drop(letters[0])
+    await dead.__aexit__(None, None, None)
+    assert len(await look(settings)) == 3
+
+
 async def test_the_letters_are_deleted_meanwhile(
     graveyard: Graveyard, settings: Configuration
 ) -> None:

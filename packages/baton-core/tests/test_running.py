@@ -44,6 +44,24 @@ def test_one_without_an_id_is_known_by_what_it_says() -> None:
     assert not command.is_in(delivery("m"))
 
 
+def test_what_brings_it_again_is_done_with_when_it_is() -> None:
+    first, second, third = (delivery(tag=tag) for tag in (1, 2, 3))
+    command = Command(first, 0.0, None)
+    command.come_again(second)
+    assert command.deliveries == [first, second]
+    command.lose()
+    command.come_again(third)
+    assert (command.deliveries, command.lost) == ([third], False)
+
+
+def test_it_would_expire_by_all_that_it_has_waited() -> None:
+    now = time.monotonic()
+    for received, would in ((now, False), (now - 60, True)):
+        command = Command(delivery(expires=60.0, received=received), now, None, held=3600.0)
+        assert command.would_expire is would
+    assert not Command(delivery(received=now - 60), now, None).would_expire
+
+
 def test_what_is_said() -> None:
     assert "before the splay was over" in str(stopping())
     assert "delivered 3 times before" in str(too_often(3))

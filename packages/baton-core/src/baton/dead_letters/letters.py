@@ -169,13 +169,14 @@ class DeadLetters(TransportListener):
             ) from None
         if self._returned == self._published:
             raise Unroutable([publication.routing_key], "")
-        self.drop(letter)
+        self._done_with(letter)
         return str(publication.envelope.message_id)
 
     def drop(self, letter: Letter) -> None:
-        """Have done with *letter*: it is gone when the block has ended."""
-        self._require_transport().acknowledge([letter.delivery])
-        self._dropped = True
+        """Have done with *letter*: it is gone when the block has ended. Raises a BrokerError if
+        the connection or the letters were lost meanwhile."""
+        self._raise_failure()
+        self._done_with(letter)
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
         """Part of the transport's listener: letters came."""
@@ -206,6 +207,10 @@ class DeadLetters(TransportListener):
     def lost(self, error: BrokerError) -> None:
         """Part of the transport's listener: the connection has gone."""
         self._fail(BrokerUnavailable(f"The connection to the broker was lost: {error}"))
+
+    def _done_with(self, letter: Letter) -> None:
+        self._require_transport().acknowledge([letter.delivery])
+        self._dropped = True
 
     async def _look(self) -> None:
         transport = self._require_transport()
