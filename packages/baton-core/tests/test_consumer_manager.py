@@ -1582,3 +1582,26 @@ async def test_one_that_would_expire_in_its_queue_is_answered_at_the_end(bench: 
     assert [body["error_class"] for body in b.bodies] == ["Stopping"]
     assert b.published[0].envelope.correlation_id == "b"
     assert b.acknowledged[-1] is command.delivery
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_a_fault_of_our_own_costs_one_command_that_is_not_run(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch, durable: bool
+) -> None:
+    """It has expired, and there is nobody to be told, so no confirm that would end it."""
+    consumer = Durable(answer)
+    consumer.durable = durable
+    b = bench(consumer)
+    audit, troubles = b.manager._audit, [MemoryError("no memory")]
+
+    def failing(*arguments: Any) -> None:
+        if troubles:
+            raise troubles.pop()
+        audit(*arguments)
+
+    monkeypatch.setattr(b.manager, "_audit", failing)
+    long_ago = time.monotonic() - 60
+    first = b.delivery({"type": "x"}, envelope=Envelope("a", expires=1), received=long_ago)
+    next_ = b.delivery({"type": "y"})
+    await b.process(first, next_)
+    assert (b.rejected, b.acknowledged) == (([first], [next_]) if durable else ([], [first, next_]))

@@ -290,14 +290,10 @@ class ConsumerManager:
         """The worker is done with *command*, which had expired if there is no *outcome*."""
         self._unfinished -= 1
         self._wake.set()  # it may be given more
-        try:
-            if outcome is None:
-                self._expire(command)
-            else:
-                self._conclude(command, outcome)
-        except BaseException:
-            self._give_up(command)
-            raise
+        if outcome is None:
+            self._expire(command)
+        else:
+            self._conclude(command, outcome)
 
     def _next(self) -> Command | None:
         """The command to run next; None if what came next is not to be run now, or not at all."""
@@ -416,9 +412,13 @@ class ConsumerManager:
 
     def _end(self, command: Command, outcome: str, type: str = "") -> None:
         command.finished = True
-        self._outputs.end(command, outcome)
-        self._audit(command, outcome, type)
-        self._complete(command)
+        try:
+            self._outputs.end(command, outcome)
+            self._audit(command, outcome, type)
+            self._complete(command)
+        except BaseException:
+            self._give_up(command)
+            raise
 
     def _audit(self, command: Command, outcome: str, type: str = "") -> None:
         if not self.quiet and audit.is_on():
