@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from baton.kept import Kept
+from baton.kept import PAUSE, Kept
 
 
 class Rounds:
@@ -100,3 +100,35 @@ def test_a_loop_that_is_closed_ends_it() -> None:
 
     asyncio.run(main())  # and no task is left that would be destroyed while it is pending
     assert rounds[0].begun == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong"), MemoryError()])
+async def test_a_stop_does_not_raise_what_ended_it(error: BaseException) -> None:
+    rounds = Rounds()
+    rounds.error = error
+    kept = Kept(rounds.run, "the one", rounds.reasons.append)
+    kept.start()
+    await rounds.until(1)
+    await kept.stop()  # before it goes on
+    await asyncio.sleep(2 * PAUSE)  # if it did after all
+    assert rounds.begun == 1
+
+
+async def test_who_stops_it_can_be_cancelled_meanwhile() -> None:
+    may_end = asyncio.Event()
+    begun = asyncio.Event()
+
+    async def slow_to_end() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await may_end.wait()
+
+    kept = Kept(slow_to_end, "the one")
+    kept.start()
+    await begun.wait()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await kept.stop()
+    may_end.set()

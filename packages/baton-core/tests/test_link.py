@@ -242,6 +242,26 @@ async def test_a_lost_channel_is_renewed_on_the_same_connection(
     assert len(stage.opened) == 1
 
 
+async def test_what_is_lost_while_it_is_established_is_not_called_ready(
+    stage: Stage, link: MakeLink
+) -> None:
+    """Another channel is opened after a pause: whoever asks meanwhile is told the truth."""
+    losses = 2
+
+    class Losing(Scripted):
+        async def declare(self, topology: Topology) -> None:
+            nonlocal losses
+            await super().declare(topology)
+            if losses:
+                losses -= 1
+                self.listener.channel_lost(NotFound("gone"))
+
+    stage.kinds = {"a:1": Losing, "b:2": Losing}
+    probe = link()
+    await probe.until_phase(Phase.READY)
+    assert stage.opened[0].calls.count("renew") == 2
+
+
 async def test_a_refusal_is_retried_on_the_same_connection(stage: Stage, link: MakeLink) -> None:
     class Refused(Scripted):
         async def declare(self, topology: Topology) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, Final
 
 logger = logging.getLogger(__name__)
@@ -51,11 +50,10 @@ class Kept:
         return task
 
     async def stop(self) -> None:
-        """End it, for good, and wait for that."""
+        """End it, for good, and wait for that. Never raises what ended it: that was logged."""
         task = self.cancel()
         if task is not None:
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

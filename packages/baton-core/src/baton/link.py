@@ -335,7 +335,10 @@ class Link(TransportListener):
         self._works()
 
     def _works(self) -> None:
-        """What was established does what it is for, unless the link itself has a doubt."""
+        """What was established does what it is for, unless the link itself has a doubt, or
+        something of it was lost again in the meantime."""
+        if self._stale:
+            return
         if self.doubt:
             self._become(Phase.CONNECTING, self.doubt)
             return
