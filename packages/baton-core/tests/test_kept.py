@@ -90,6 +90,20 @@ async def test_a_stop_while_it_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rounds.begun == 1
 
 
+async def test_it_is_over_when_it_returns(caplog: pytest.LogCaptureFixture) -> None:
+    begun: list[str] = []
+    reasons: list[str] = []
+
+    async def once() -> None:
+        begun.append("once")
+
+    kept = Kept(once, "the one", reasons.append)
+    kept.start()
+    await asyncio.sleep(2 * PAUSE)  # if it went on after all
+    assert (begun, reasons, caplog.records) == (["once"], [], [])
+    await kept.stop()
+
+
 def test_a_loop_that_is_closed_ends_it() -> None:
     rounds: list[Rounds] = []
 

@@ -709,6 +709,38 @@ class TestMonitor:
         world.send("after")
         await monitor.until(lambda: "after" in monitor.seen)
 
+    async def test_goes_on_whoever_cancels_every_task(self, world: World) -> None:
+        """It would say that it is ready, and read nothing any more."""
+        monitor = await world.monitor("one")
+        await world.service()
+        world.send("before")
+        await monitor.until(lambda: "before" in monitor.seen)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await _answers(world, monitor)
+        await asyncio.wait_for(monitor.stop(), 5)
+
+    async def test_goes_on_whatever_kind_of_error_it_is(self, world: World) -> None:
+        """And what it was at is done with: it would come again and again."""
+
+        class Odd(Collecting):
+            def process_message(self, message: Message) -> None:
+                super().process_message(message)
+                if message.get("of") == "odd":
+                    raise BaseExceptionGroup("all of these", [GeneratorExit()])
+
+        monitor = Odd(world.configuration, "one")
+        await monitor.start()
+        world.stops.append(monitor.stop)
+        await world.service()
+        world.send("odd")
+        await monitor.until(lambda: "odd" in monitor.seen)
+        world.send("after")
+        await monitor.until(lambda: "after" in monitor.seen)
+        world.broker.disconnect()
+        await _answers(world, monitor)
+        assert monitor.seen.count("odd") == 1
+
     async def test_by_default_it_logs(self, world: World, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)
 

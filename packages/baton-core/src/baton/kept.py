@@ -17,7 +17,8 @@ PAUSE: Final = 0.1
 
 
 class Kept:
-    """Runs *run* in a task called *name*, anew whenever that ends.
+    """Runs *run* in a task called *name*, anew whenever that is cancelled or raises something; when
+    it returns, it is over.
 
     *ended* is called with the reason each time, before; not at a stop. Everything happens on the
     event loop.
@@ -57,7 +58,7 @@ class Kept:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
-        if task is not self._task:
+        if task is not self._task or (error is None and not task.cancelled()):
             return
         reason = "its task was cancelled" if task.cancelled() else f"its task ended: {error!r}"
         logger.error("%s: %s; it goes on", self._name, reason, exc_info=error)

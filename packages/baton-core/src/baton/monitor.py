@@ -9,12 +9,14 @@ import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from baton.consumer import decode
 from baton.errors import ConfigurationError, InstanceTaken, InvalidMessage, Locked
 from baton.exchanges import output_exchange
 from baton.extension import Extension, find_extension
+from baton.kept import Kept
 from baton.link import Link, State
 from baton.message import Message
 from baton.names import LONGEST_INSTANCE, check_name
@@ -147,18 +149,20 @@ class _MonitoringLink(Link):
         self._patience_ends: float | None = None
         self._buffer: asyncio.Queue[Delivery | None] = asyncio.Queue()
         self._consuming = False
-        self._runner: asyncio.Task[None] | None = None
+        self._runner = Kept(self._run, f"{self.name} reads")
+        self._finished = asyncio.Event()
 
     def start(self) -> None:
         super().start()
-        self._runner = asyncio.get_running_loop().create_task(self._run())
+        self._runner.start()
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            self._stopping = True
-            self._forget_waiting()
-            await asyncio.wait([self._runner], timeout=self._configuration.grace)
-            self._runner.cancel()
+        self._stopping = True
+        self._forget_waiting()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._configuration.grace):
+                await self._finished.wait()
+        self._runner.cancel()
         await super().stop()
 
     def connected(self) -> None:
@@ -215,17 +219,16 @@ class _MonitoringLink(Link):
             deliveries = [delivery, *self._next(self._monitor.batch - 1, room)]
             try:
                 await self._process(deliveries)
-            except asyncio.CancelledError:
-                if self._stopping:
-                    raise
-                # The handler cancelled the task that it runs in: another one goes on.
-                logger.exception("The monitor failed at %s", shorten(repr(delivery.body)))
-                self._acknowledge(deliveries)
-                self._runner = asyncio.get_running_loop().create_task(self._run())
-                return
             except Exception:  # a monitor goes on
                 logger.exception("The monitor failed at %s", shorten(repr(delivery.body)))
+            except BaseException:
+                if not self._stopping:
+                    # The handler cancelled the task that it runs in, say: another one goes on.
+                    logger.exception("The monitor failed at %s", shorten(repr(delivery.body)))
+                    self._acknowledge(deliveries)
+                raise
             self._acknowledge(deliveries)
+        self._finished.set()
 
     def _next(self, most: int, room: int) -> Iterator[Delivery]:
         """What waits, *most* at most, until *room* bytes are filled; the end stays where it is."""
