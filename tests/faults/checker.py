@@ -39,6 +39,8 @@ class Verdict:
     run_twice: tuple[str, ...]
     started_late: tuple[str, ...]
     unaccounted: tuple[str, ...]
+    abandoned: tuple[str, ...]
+    """Servers that were told to stop when all was over, and gave something up."""
     recovery: tuple[float, ...]
     """Seconds until every server answered again, after each fault was healed."""
     deaf: tuple[Deaf, ...]
@@ -52,6 +54,7 @@ class Verdict:
             _named("outputs came twice and cannot be recognised", self.unrecognisable),
             _named("commands were started later than twice their expiry", self.started_late),
             _named("commands are neither finished nor reported missing", self.unaccounted),
+            _named("servers did not stop in good order", self.abandoned),
         ]
         if not self.deletes:
             found.append(_named("outputs were lost", self.lost_outputs))
@@ -106,13 +109,14 @@ def check(
         missing=tuple(sorted(missing)),
         unknown=len(_ids(history, Kind.UNKNOWN) & sent),
         outputs_seen=len(seen),
-        lost_outputs=_lost(history, set(seen), finished),
+        lost_outputs=_lost(history, set(seen), sent - finished),
         lost_commands=tuple(sorted((_ids(history, Kind.CONFIRMED) & sent) - _ended(history))),
         duplicated_outputs=sum(count - 1 for ids in seen.values() for count in ids.values()),
         unrecognisable=tuple(sorted(map(_name, again))),
         run_twice=tuple(sorted(f"{command} on {server}" for command, server in twice)),
         started_late=_late(history, starts, 2 * expires),
         unaccounted=tuple(sorted(sent - finished - missing - told)),
+        abandoned=tuple(f"{event.server} ({event.detail})" for event in history.of(Kind.ABANDONED)),
         recovery=_recovery(history),
         deaf=tuple(deaf(history, notice)),
         deletes=deletes,
@@ -149,34 +153,53 @@ def _seen(history: History) -> dict[_Output, Counter[str]]:
     return seen
 
 
-def _lost(history: History, seen: set[_Output], finished: set[str]) -> tuple[str, ...]:
-    """What the broker has confirmed, be it that the service which said it has drained, and nobody
-    ever saw. A command's end counts, too: the queue of who asked outlives its connection."""
+def _lost(history: History, seen: set[_Output], unfinished: set[str]) -> tuple[str, ...]:
+    """What the broker has confirmed, as each service was told or as one says that has drained, and
+    nobody ever saw. A command's end counts, too: the queue of who asked outlives its connection."""
     drained = {event.detail for event in history if event.kind is Kind.DRAINED}
     lost = set()
     for event in history:
         said = event.kind in {Kind.NOTIFIED, Kind.ENDED} and event.detail in drained
-        if event.kind is Kind.ENDED:
-            if said and event.id not in finished:
+        if not said and event.kind is not Kind.STORED:
+            continue
+        if event.seq < 0:
+            if event.id in unfinished:  # a probe has an end, too
                 lost.add(f"{event.id} on {event.server} end")
-        elif said or event.kind is Kind.STORED:
-            output = event.id, event.server, event.seq
-            if output not in seen:
-                lost.add(_name(output))
+        elif (event.id, event.server, event.seq) not in seen:
+            lost.add(_name((event.id, event.server, event.seq)))
     return tuple(sorted(lost))
 
 
 def _late(history: History, starts: dict[_Run, list[float]], limit: float) -> tuple[str, ...]:
-    confirmed: dict[str, float] = {}
-    for event in history.of(Kind.CONFIRMED):
-        confirmed.setdefault(event.id, event.at)
+    taken = _taken(history)
     return tuple(
         sorted(
-            f"{command} on {server} after {max(times) - confirmed[command]:.1f} s"
+            f"{command} on {server} after {max(times) - taken[command]:.1f} s"
             for (command, server), times in starts.items()
-            if command in confirmed and max(times) - confirmed[command] > limit
+            if command in taken and max(times) - taken[command] > limit
         )
     )
+
+
+def _taken(history: History) -> dict[str, float]:
+    """When the broker has taken each command at the latest: when it has confirmed it; one of which
+    nobody knows, when the fault in which it was given up was healed."""
+    taken: dict[str, float] = {}
+    in_doubt: set[str] = set()
+    faults = 0
+    kinds = (Kind.FAULT, Kind.HEALED, Kind.CONFIRMED, Kind.UNKNOWN)
+    for event in history.of(*kinds):
+        if event.kind is Kind.FAULT:
+            faults += 1
+        elif event.kind is Kind.HEALED:
+            faults -= 1
+            taken |= dict.fromkeys(in_doubt, event.at)
+            in_doubt.clear()
+        else:
+            taken.setdefault(event.id, event.at)
+            if event.kind is Kind.UNKNOWN and faults:
+                in_doubt.add(event.id)
+    return taken
 
 
 def _recovery(history: History) -> tuple[float, ...]:

@@ -38,7 +38,8 @@ class Kind(StrEnum):
 
     # of outputs
     STORED = "stored"
-    """The broker has confirmed output number ``seq``."""
+    """The broker has confirmed output number ``seq`` to the service, or without one the command's
+    end."""
     SEEN = "seen"
     """The monitor got it; ``output`` is its message id."""
 
@@ -47,6 +48,8 @@ class Kind(StrEnum):
     """``detail`` is ready, or what else its health says."""
     DRAINED = "drained"
     """The instance ``detail`` has stopped, and said that everything was finished."""
+    ABANDONED = "abandoned"
+    """It was to stop in good order, and did not; ``detail`` says what it gave up."""
 
     # of probes
     PROBED = "probed"

@@ -243,11 +243,18 @@ class Scenario:
         for service, abandoned in zip(self.services.values(), stopped, strict=True):
             if not abandoned:
                 service.note_drained()
-        await asyncio.gather(*ended)
-        for process in self.processes.values():
+            else:
+                self._note_abandoned(service.server.fqdn, str(abandoned))
+        codes = await asyncio.gather(*ended)
+        for process, code in zip(self.processes.values(), codes, strict=True):
+            if code != 0:
+                self._note_abandoned(process.fqdn, f"exit code {code}")
             for path in process.histories:
                 if path.exists():
                     self.history.merge(path)
+
+    def _note_abandoned(self, server: str, what: str) -> None:
+        self.history.add(Kind.ABANDONED, server=server, detail=what)
 
     async def _seen_all(self) -> None:
         """Wait until the monitor has seen all that it is to see."""

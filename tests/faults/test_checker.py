@@ -53,12 +53,22 @@ class TestLostOutputs:
         assert verdict.lost_outputs == ("a on web01 #0", "a on web01 #1")
         assert verdict.violations == ["2 outputs were lost: a on web01 #0, a on web01 #1"]
 
-    def test_not_of_one_that_did_not(self) -> None:
+    def test_not_of_one_that_was_killed(self) -> None:
+        """Nobody knows whether the broker had them."""
         assert judge(without(command("a"), Kind.SEEN)).violations == []
 
     def test_that_the_broker_had_confirmed(self) -> None:
         stored = Event(0.35, Kind.STORED, "a", WEB, seq=1)
         assert judge([*without(command("a"), Kind.SEEN), stored]).lost_outputs == ("a on web01 #1",)
+
+    def test_an_end_that_the_broker_had_confirmed(self) -> None:
+        stored = Event(0.55, Kind.STORED, "a", WEB, detail=LIFE)
+        missing = Event(9.0, Kind.MISSING, "a", WEB)
+        verdict = judge([*without(command("a"), Kind.FINISHED), stored, missing])
+        assert verdict.violations == ["1 outputs were lost: a on web01 end"]
+
+    def test_not_the_end_of_a_probe(self) -> None:
+        assert judge([Event(1.0, Kind.STORED, "probe", WEB, detail=LIFE)]).violations == []
 
     def test_the_end_is_one(self) -> None:
         missing = Event(9.0, Kind.MISSING, "a", WEB)
@@ -110,6 +120,34 @@ def test_started_late() -> None:
     verdict = judge([*events, Event(10.2, Kind.STARTED, "a", WEB)])
     assert verdict.violations == [
         "1 commands were started later than twice their expiry: a on web01 after 10.1 s"
+    ]
+
+
+class TestStartedLateThoughNobodyKnewThatItWasTaken:
+    EVENTS = without(command("a"), Kind.STARTED, Kind.CONFIRMED)
+    UNKNOWN = Event(3.0, Kind.UNKNOWN, "a", WEB)
+
+    def late(self, start: float, *events: Event) -> tuple[str, ...]:
+        return judge([*self.EVENTS, Event(start, Kind.STARTED, "a", WEB), *events]).started_late
+
+    def test_it_was_taken_by_then(self) -> None:
+        assert self.late(13.0, self.UNKNOWN) == ()
+        assert self.late(13.5, self.UNKNOWN) == ("a on web01 after 10.5 s",)
+
+    def test_or_when_the_fault_was_healed(self) -> None:
+        fault, healed = Event(1.0, Kind.FAULT), Event(6.0, Kind.HEALED)
+        assert self.late(16.0, self.UNKNOWN, fault, healed) == ()
+        assert self.late(16.5, self.UNKNOWN, fault, healed) == ("a on web01 after 10.5 s",)
+
+    def test_but_not_in_a_fault_that_came_later(self) -> None:
+        fault, healed = Event(4.0, Kind.FAULT), Event(6.0, Kind.HEALED)
+        assert self.late(13.5, self.UNKNOWN, fault, healed) == ("a on web01 after 10.5 s",)
+
+
+def test_a_server_that_did_not_stop_in_good_order() -> None:
+    given_up = Event(99.0, Kind.ABANDONED, server=WEB, detail="abandoned: 1 of the commands")
+    assert judge([*command("a"), given_up]).violations == [
+        "1 servers did not stop in good order: web01 (abandoned: 1 of the commands)"
     ]
 
 

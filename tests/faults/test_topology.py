@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from baton.channel import Channel
 from baton.transports import Exchange, Topology, TransportListener, open_transport
 from brokers import Vhost
 from faults.deafness import TOLD
@@ -115,14 +116,14 @@ async def make(run: Scenario, exchange: str) -> None:
         await transport.close()
 
 
-async def acknowledge_early(channel: Any) -> None:
+async def acknowledge_early(channel: Channel) -> None:
     """Acknowledge what comes next, which the service will do once more; wait for what comes of
     it."""
     link = channel._inbound
     lost = told(link, "channel_lost")
     async with asyncio.timeout(AGAIN):
         (deliveries,) = await told(link, "delivered")
-        link.acknowledge_soon(deliveries[0])
+        link.acknowledge(deliveries[0])
         await lost
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from baton import Configuration, Consumer, Message, Monitor, Server, Service
 from baton.errors import UnknownMessageType
 from baton.health import Health
 from baton.link import State
-from baton.message import SEQUENCE_HEADER
+from baton.message import END_HEADER, SEQUENCE_HEADER
+from baton.outbox import Outbox
 from faults.history import History, Kind
 
 EXTENSION = "baton-faults"
@@ -57,7 +60,7 @@ class WorkConsumer(Consumer):
 
 
 class WorkService(Service):
-    """Runs the consumer, and writes down what its health says."""
+    """Runs the consumer, and writes down what its health says, and what the broker confirms."""
 
     extension = EXTENSION
 
@@ -68,12 +71,35 @@ class WorkService(Service):
         self.watch_pulse(lambda: self.health.went_round(0))
         self.watch(self._note_state)
 
+    async def start(self) -> None:
+        await super().start()
+        self._note_stored(self.channel._outbox)
+
     def setup_consumers(self) -> None:
         self.add_consumer(WorkConsumer(self.server, self.history, self.instance))
 
     def note_drained(self) -> None:
         """It has stopped, and everything was finished."""
         self.history.add(Kind.DRAINED, server=self.server.fqdn, detail=self.instance)
+
+    def _note_stored(self, outbox: Outbox) -> None:
+        """Have what is confirmed to *outbox* written down."""
+        confirm = outbox.confirm
+
+        def confirmed(numbers: Sequence[int]) -> None:
+            for output in filter(None, map(outbox._outputs.get, numbers)):
+                told = {
+                    "id": output.envelope.correlation_id,
+                    "server": self.server.fqdn,
+                    "detail": self.instance,
+                }
+                if json.loads(output.body)["type"] == "progress":
+                    self.history.add(Kind.STORED, seq=output.headers[SEQUENCE_HEADER], **told)
+                if END_HEADER in output.headers:
+                    self.history.add(Kind.STORED, **told)
+            confirm(numbers)
+
+        outbox.confirm = confirmed  # type: ignore[method-assign]
 
     def _note_state(self, state: State) -> None:
         detail = "ready" if self.health.is_ready else str(state.phase)
