@@ -209,7 +209,7 @@ class Scenario:
         self._requester = Requester(self.own, self.history, load.expires, load.under_way)
         self._stack.push_async_callback(self._requester.stop)
         await self._within(_LISTENING, self._requester.start())
-        self._watching = self._task(watch(self.own, self.history, self.services))
+        self._watching = self._task(watch(self.own, self.history, self.load.names))
         self._sending = self._task(self._send())
 
     async def _send(self) -> None:
@@ -224,7 +224,7 @@ class Scenario:
         self._stack.push_async_callback(service.stop, 0)
 
     def _start_process(self, name: str, folder: Path) -> None:
-        process = ServerProcess(name, self._given(), folder)
+        process = ServerProcess(name, self._given(), folder, self.history)
         self.processes[name] = process
         process.start()
         self._stack.push_async_callback(asyncio.to_thread, process.end)

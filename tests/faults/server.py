@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from baton import Configuration, Server
-from faults.history import History
+from faults.deafness import READY
+from faults.history import History, Kind
 from faults.work import ENVIRONMENT, WorkService
 
 _TESTS = Path(__file__).parents[1]
@@ -36,10 +37,14 @@ def main(arguments: list[str]) -> int:
 
 
 class ServerProcess:
-    """Such a process; started again, it is another life of the same server."""
+    """Such a process; started again, it is another life of the same server.
 
-    def __init__(self, fqdn: str, settings: dict[str, Any], folder: Path) -> None:
+    What a signal does to its state is written to *history*: who is dead, or stopped, says nothing.
+    """
+
+    def __init__(self, fqdn: str, settings: dict[str, Any], folder: Path, history: History) -> None:
         self.fqdn = fqdn
+        self._history = history
         self.histories: list[Path] = []
         self._settings = json.dumps(settings)
         self._folder = folder
@@ -49,6 +54,7 @@ class ServerProcess:
         """Start it. It listens when it answers: see :meth:`~faults.scenario.Scenario.answers`."""
         path = self._folder / f"{self.fqdn}-{len(self.histories)}.jsonl"
         self.histories.append(path)
+        self._note_state("starting")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "faults.server", str(path), self.fqdn, self._settings],
             cwd=_TESTS,
@@ -63,7 +69,11 @@ class ServerProcess:
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
+        if number is not signal.SIGCONT:
+            self._note_state(number.name)
         self._running.send_signal(number)
+        if number is signal.SIGCONT:
+            self._note_state(READY)  # as it does itself, until it knows better
 
     def wait(self, timeout: float = 30) -> int:
         """Its exit code, when it has ended; negative for a signal."""
@@ -81,6 +91,9 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
+
+    def _note_state(self, detail: str) -> None:
+        self._history.add(Kind.STATE, server=self.fqdn, detail=detail)
 
     @property
     def _running(self) -> subprocess.Popen[bytes]:

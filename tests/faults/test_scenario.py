@@ -48,6 +48,15 @@ async def test_a_process_is_killed_and_started_again(
     drained = [each for each in events if each.kind is Kind.DRAINED]
     assert len([life for life in lives if len(life) == 32]) == 2
     assert {each.server for each in drained} == set(run.load.names)
+    # Each is probed, and known to say nothing while it is dead.
+    assert {each.server for each in events if each.kind is Kind.PROBED} == set(run.load.names)
+    states = [e.detail for e in events if e.kind is Kind.STATE and e.server == process.fqdn]
+    assert [state for state in states if state in {"starting", "SIGKILL"}] == [
+        "starting",
+        "SIGKILL",
+        "starting",
+    ]
+    assert "ready" in states
 
 
 async def test_the_same_seed_gives_the_same_orders(scenario: MakeScenario) -> None:
