@@ -129,6 +129,26 @@ async def test_a_broker_that_does_not_confirm_leaves_the_outcome_unknown(fleet: 
     fleet.broker.unblock()
 
 
+async def test_what_the_broker_says_late_of_one_send_is_not_of_the_next(fleet: Fleet) -> None:
+    await fleet.add("a")
+    async with fleet.collector(deadline=0.1) as collector:
+        fleet.broker.block()
+        with pytest.raises(PublishTimeout):
+            await collector.send({"type": "greet"}, ["nowhere"])
+        fleet.broker.unblock()
+        await collector.send({"type": "greet"}, ["a"])
+        assert collector.unroutable == ("nowhere",)
+        assert {reply.fqdn for reply in await collect(collector)} == {"a"}
+
+        fleet.broker.block()
+        with pytest.raises(PublishTimeout):
+            await collector.send({"type": "greet"}, ["neither"])
+        fleet.broker.unblock()
+        with pytest.raises(Unroutable) as caught:
+            await collector.send({"type": "greet"}, ["nor"])
+        assert caught.value.keys == ("nor",)
+
+
 async def test_a_lost_connection_ends_it(fleet: Fleet) -> None:
     await fleet.add("a")
     async with fleet.collector() as collector:

@@ -106,7 +106,7 @@ class Collector(TransportListener):
         self._arrived = asyncio.Event()
         self._seen = Remembered(_REMEMBERED)
         self._unsettled: dict[int, str] = {}
-        self._returned: list[str] = []
+        self._returned: dict[int, str] = {}
         self._progress = asyncio.Event()
         self._failure: BatonError | None = None
 
@@ -171,12 +171,12 @@ class Collector(TransportListener):
                 self.confirmed_at = time.monotonic()
         finally:
             self._sending = False
-        nobody = self._returned
-        self._returned = []
-        self.unroutable += tuple(nobody)
-        self.tally.give_up(nobody)
-        if len(nobody) == len(targets):
-            raise Unroutable(nobody, self._requester.exchange)
+        # Of an earlier send, too, that the broker had not answered in time.
+        returned, self._returned = self._returned, {}
+        self.unroutable += tuple(returned.values())
+        self.tally.give_up(list(returned.values()))
+        if all(publication.number in returned for publication in publications):
+            raise Unroutable(targets, self._requester.exchange)
 
     @property
     def unconfirmed(self) -> tuple[str, ...]:
@@ -303,7 +303,7 @@ class Collector(TransportListener):
         """Part of the transport's listener: nobody listens on a target."""
         key = self._unsettled.get(number)
         if key is not None:
-            self._returned.append(key)
+            self._returned[number] = key
 
     def channel_lost(self, error: BatonError) -> None:
         """Part of the transport's listener: the broker refused something."""
