@@ -30,18 +30,19 @@ HEADER = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What one run of a test has measured, or several of them together."""
+    """What one run of a test has measured, or several of them together. None is for what it did not
+    look at."""
 
     group: str
     title: str
     commands: int
     done: int
-    failed: int
-    seen: int
-    lost: int
-    again: int
-    twice: int
-    missing: int
+    failed: int | None = None
+    seen: int | None = None
+    lost: int | None = None
+    again: int | None = None
+    twice: int | None = None
+    missing: int | None = None
     recovery: tuple[float, ...] = ()
 
     @classmethod
@@ -67,19 +68,21 @@ class Row:
         return self.group, self.title
 
     def __add__(self, other: Row) -> Row:
-        numbers = ("commands", "done", "failed", "seen", "lost", "again", "twice", "missing")
-        sums = {name: getattr(self, name) + getattr(other, name) for name in numbers}
+        numbers = ("failed", "seen", "lost", "again", "twice", "missing")
+        sums = {name: _total(getattr(self, name), getattr(other, name)) for name in numbers}
         return Row(
             group=self.group,
             title=self.title,
+            commands=self.commands + other.commands,
+            done=self.done + other.done,
             recovery=tuple(self.recovery) + tuple(other.recovery),
             **sums,
         )
 
     def __str__(self) -> str:
-        counts = [self.commands, self.done, self.failed, self.seen, self.lost, self.again]
-        counts += [self.twice, self.missing]
-        cells = [self.group, self.title, *(f"{count:,}" for count in counts)]
+        counts = [self.commands, self.done, self.failed, self.seen]
+        counts += [self.lost, self.again, self.twice, self.missing]
+        cells = [self.group, self.title, *map(_number, counts)]
         return f"| {' | '.join(cells)} | {_times(self.recovery)} |"
 
 
@@ -117,6 +120,14 @@ def _key(line: str) -> tuple[str, str] | None:
     cells = [cell.strip() for cell in line.strip("|").split(" | ")]
     is_row = line.startswith("| ") and len(cells) > 1 and cells[:2] != ["of", "fault"]
     return (cells[0], cells[1]) if is_row else None
+
+
+def _total(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def _number(count: int | None) -> str:
+    return "-" if count is None else f"{count:,}"
 
 
 def _sum(rows: Sequence[Row]) -> Row:

@@ -82,6 +82,16 @@ def test_rows_of_several_processes_are_merged(tmp_path: Path) -> None:
     assert str(merged["b"]).endswith("| - |")
 
 
+def test_what_was_not_measured_is_no_zero(tmp_path: Path) -> None:
+    one = Row(group="reconnecting", title="reset", commands=100, done=99, recovery=(1.0,))
+    for _ in range(2):
+        keep(one, tmp_path)
+    (both,) = kept(tmp_path)
+    assert str(both) == (
+        "| reconnecting | reset | 200 | 198 | - | - | - | - | - | - | 1.0 / 1.0 / 1.0 (2 times) |"
+    )
+
+
 def test_a_page_without_a_place_for_it(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("nothing")

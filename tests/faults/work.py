@@ -12,7 +12,7 @@ from baton.errors import UnknownMessageType
 from baton.health import Health
 from baton.link import State
 from baton.message import END_HEADER, SEQUENCE_HEADER
-from baton.outbox import Outbox
+from baton.outbox import Outbox, Output
 from faults.history import History, Kind
 
 EXTENSION = "baton-faults"
@@ -88,18 +88,22 @@ class WorkService(Service):
 
         def confirmed(numbers: Sequence[int]) -> None:
             for output in filter(None, map(outbox._outputs.get, numbers)):
-                told = {
-                    "id": output.envelope.correlation_id,
-                    "server": self.server.fqdn,
-                    "detail": self.instance,
-                }
                 if json.loads(output.body)["type"] == "progress":
-                    self.history.add(Kind.STORED, seq=output.headers[SEQUENCE_HEADER], **told)
+                    self._note_output(output, output.headers[SEQUENCE_HEADER])
                 if END_HEADER in output.headers:
-                    self.history.add(Kind.STORED, **told)
+                    self._note_output(output, -1)
             confirm(numbers)
 
         outbox.confirm = confirmed  # type: ignore[method-assign]
+
+    def _note_output(self, output: Output, seq: int) -> None:
+        self.history.add(
+            Kind.STORED,
+            id=output.envelope.correlation_id,
+            server=self.server.fqdn,
+            seq=seq,
+            detail=self.instance,
+        )
 
     def _note_state(self, state: State) -> None:
         detail = "ready" if self.health.is_ready else str(state.phase)
