@@ -36,6 +36,9 @@ class Verdict:
     """Outputs that came more often than once, with the same message id: allowed, counted."""
     unrecognisable: tuple[str, ...]
     """Outputs that came with another message id each time."""
+    disordered: tuple[str, ...]
+    """Commands whose outputs came in another order than they were said, though none was sent
+    again."""
     run_twice: tuple[str, ...]
     started_late: tuple[str, ...]
     unaccounted: tuple[str, ...]
@@ -52,6 +55,7 @@ class Verdict:
         """What is not as promised, in words; empty if nothing."""
         found = [
             _named("outputs came twice and cannot be recognised", self.unrecognisable),
+            _named("commands had their outputs in another order", self.disordered),
             _named("commands were started later than twice their expiry", self.started_late),
             _named("commands are neither finished nor reported missing", self.unaccounted),
             _named("servers did not stop in good order", self.abandoned),
@@ -113,6 +117,7 @@ def check(
         lost_commands=tuple(sorted((_ids(history, Kind.CONFIRMED) & sent) - _ended(history))),
         duplicated_outputs=sum(count - 1 for ids in seen.values() for count in ids.values()),
         unrecognisable=tuple(sorted(map(_name, again))),
+        disordered=_disordered(history, twice),
         run_twice=tuple(sorted(f"{command} on {server}" for command, server in twice)),
         started_late=_late(history, starts, 2 * expires),
         unaccounted=tuple(sorted(sent - finished - missing - told)),
@@ -168,6 +173,21 @@ def _lost(history: History, seen: set[_Output], unfinished: set[str]) -> tuple[s
         elif (event.id, event.server, event.seq) not in seen:
             lost.add(_name((event.id, event.server, event.seq)))
     return tuple(sorted(lost))
+
+
+def _disordered(history: History, twice: set[_Run]) -> tuple[str, ...]:
+    """By when the monitor got each output for the first time; what runs twice may say it so."""
+    again = twice | {(event.id, event.server) for event in history.of(Kind.RESENT)}
+    orders: defaultdict[_Run, dict[int, None]] = defaultdict(dict)
+    for event in history.of(Kind.SEEN):
+        orders[event.id, event.server].setdefault(event.seq)
+    return tuple(
+        sorted(
+            f"{command} on {server}"
+            for (command, server), order in orders.items()
+            if (command, server) not in again and list(order) != sorted(order)
+        )
+    )
 
 
 def _late(history: History, starts: dict[_Run, list[float]], limit: float) -> tuple[str, ...]:

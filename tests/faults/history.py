@@ -37,6 +37,8 @@ class Kind(StrEnum):
     """The handler returned."""
 
     # of outputs
+    RESENT = "resent"
+    """The service sends output number ``seq`` again: nobody knows what came of the first try."""
     STORED = "stored"
     """The broker has confirmed output number ``seq`` to the service, or without one the command's
     end."""

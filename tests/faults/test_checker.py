@@ -92,6 +92,26 @@ class TestDuplicates:
         ]
 
 
+class TestOrder:
+    SWAPPED = (
+        *without(command("a"), Kind.SEEN),
+        Event(0.4, Kind.SEEN, "a", WEB, "a/1", 1),
+        Event(0.5, Kind.SEEN, "a", WEB, "a/0", 0),
+    )
+
+    def test_another_than_they_were_said_in(self) -> None:
+        assert judge([*self.SWAPPED]).violations == [
+            "1 commands had their outputs in another order: a on web01"
+        ]
+
+    def test_may_be_any_once_one_was_sent_again(self) -> None:
+        assert judge([*self.SWAPPED, Event(0.45, Kind.RESENT, "a", WEB, seq=0)]).violations == []
+
+    def test_is_that_in_which_they_came_first(self) -> None:
+        again = Event(0.5, Kind.SEEN, "a", WEB, "a/0", 0)
+        assert judge([*command("a"), again]).violations == []
+
+
 def test_a_command_that_expired_is_not_done() -> None:
     expired = Event(6.0, Kind.FINISHED, "a", WEB, detail="expired")
     verdict = judge([*without(command("a", outputs=0), Kind.FINISHED), expired, DRAINED])

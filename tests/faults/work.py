@@ -13,6 +13,7 @@ from baton.health import Health
 from baton.link import State
 from baton.message import END_HEADER, SEQUENCE_HEADER
 from baton.outbox import Outbox, Output
+from baton.transports import Publication
 from faults.history import History, Kind
 
 EXTENSION = "baton-faults"
@@ -60,7 +61,8 @@ class WorkConsumer(Consumer):
 
 
 class WorkService(Service):
-    """Runs the consumer, and writes down what its health says, and what the broker confirms."""
+    """Runs the consumer, and writes down what its health says, what the broker confirms, and what
+    is sent again."""
 
     extension = EXTENSION
 
@@ -73,7 +75,7 @@ class WorkService(Service):
 
     async def start(self) -> None:
         await super().start()
-        self._note_stored(self.channel._outbox)
+        self._watch_outbox(self.channel._outbox)
 
     def setup_consumers(self) -> None:
         self.add_consumer(WorkConsumer(self.server, self.history, self.instance))
@@ -82,23 +84,32 @@ class WorkService(Service):
         """It has stopped, and everything was finished."""
         self.history.add(Kind.DRAINED, server=self.server.fqdn, detail=self.instance)
 
-    def _note_stored(self, outbox: Outbox) -> None:
-        """Have what is confirmed to *outbox* written down."""
-        confirm = outbox.confirm
+    def _watch_outbox(self, outbox: Outbox) -> None:
+        confirm, take = outbox.confirm, outbox.take
 
         def confirmed(numbers: Sequence[int]) -> None:
             for output in filter(None, map(outbox._outputs.get, numbers)):
-                if json.loads(output.body)["type"] == "progress":
-                    self._note_output(output, output.headers[SEQUENCE_HEADER])
                 if END_HEADER in output.headers:
-                    self._note_output(output, -1)
+                    self._note_output(Kind.STORED, output, -1)
+                self._note_progress(Kind.STORED, output)
             confirm(numbers)
 
-        outbox.confirm = confirmed  # type: ignore[method-assign]
+        def taken() -> list[Publication]:
+            for output in outbox._unsent:
+                if output.sent:
+                    self._note_progress(Kind.RESENT, output)
+            return take()
 
-    def _note_output(self, output: Output, seq: int) -> None:
+        outbox.confirm = confirmed  # type: ignore[method-assign]
+        outbox.take = taken  # type: ignore[method-assign]
+
+    def _note_progress(self, kind: Kind, output: Output) -> None:
+        if json.loads(output.body)["type"] == "progress":
+            self._note_output(kind, output, output.headers[SEQUENCE_HEADER])
+
+    def _note_output(self, kind: Kind, output: Output, seq: int) -> None:
         self.history.add(
-            Kind.STORED,
+            kind,
             id=output.envelope.correlation_id,
             server=self.server.fqdn,
             seq=seq,
