@@ -22,7 +22,8 @@ ENVIRONMENT = "production"
 
 
 class WorkConsumer(Consumer):
-    """Says that it begins, works for as long as it is told to, and says that it is done."""
+    """Says that it begins and is at it, works for as long as it is told to, and says that it is
+    done."""
 
     def __init__(self, server: Server, history: History, instance: str) -> None:
         super().__init__(server.fqdn, server)
@@ -46,8 +47,9 @@ class WorkConsumer(Consumer):
             raise UnknownMessageType(message.type)
         self._note(Kind.STARTED, message)
         self._say("begun", message, 0)
+        self._say("at it", message, 1)  # at once: their order can be seen
         await asyncio.sleep(message["takes"])
-        self._say("done", message, 1)
+        self._say("done", message, 2)
         self._note(Kind.ENDED, message)
 
     def _say(self, what: str, message: Message, seq: int) -> None:
