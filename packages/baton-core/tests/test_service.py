@@ -1212,3 +1212,30 @@ async def test_a_connection_that_confirms_no_output_is_replaced(
     monkeypatch.setattr(MemoryTransport, "publish", store_nothing)
     world.send(1)
     await monitor.until(lambda: monitor.seen == [1])
+
+
+async def test_what_is_said_while_it_finds_out_what_is_left_is_sent_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not when something else is said, or two pulses later, over another connection."""
+    shift, may_answer = 0.0, asyncio.Event()
+    monkeypatch.setattr("baton.stall.clock", lambda: time.monotonic() + shift)
+    monitor = await world.monitor()
+    service = await world.service(pulse=60, rabbit_heartbeat=10, deadline=10)
+    declare = MemoryTransport.declare
+
+    async def slow(self: MemoryTransport, topology: Topology) -> None:
+        await may_answer.wait()
+        await declare(self, topology)
+
+    monkeypatch.setattr(MemoryTransport, "declare", slow)
+    shift = 20.0
+    service.channel._outbound.held_up()
+    assert service.state.phase is Phase.CONNECTING
+    (manager,) = service.channel.managers
+    manager.consumer.notify({"type": "echo", "of": "meanwhile"})
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert "meanwhile" not in monitor.seen
+    may_answer.set()
+    await monitor.until(lambda: "meanwhile" in monitor.seen)

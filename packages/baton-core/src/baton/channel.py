@@ -404,7 +404,6 @@ class _PublishingLink(Link):
         if self.doubt:
             self.doubt = ""
             self._works()
-            self.flush_soon()  # what was notified in the meantime
 
     def refused(self, numbers: Sequence[int]) -> None:
         self._unanswered = False
@@ -423,6 +422,10 @@ class _PublishingLink(Link):
     def detached(self) -> None:
         self._unanswered = False
         self._outbox.rewind()
+
+    def _works(self) -> None:
+        super()._works()
+        self.flush_soon()  # what was notified while it was not ready
 
     def unblocked(self) -> None:
         self._unanswered = False
