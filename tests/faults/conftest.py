@@ -22,8 +22,8 @@ from faults.report import Row, keep, kept, write
 from faults.scenario import MakeScenario, Scenario
 
 ROWS = "FAULT_ROWS"
-"""Names the folder of the rows, for the processes that pytest-xdist starts. No `BATON_` stands before
-it: those variables are settings, which tests look at."""
+"""Names the folder of the rows, for the processes that pytest-xdist starts. No ``BATON_`` stands
+before it: those variables are settings, which tests look at."""
 PAGE = Path(__file__).parents[2] / "docs" / "guarantees.md"
 FAILED = pytest.StashKey[bool]()
 OWN_FOLDER = pytest.StashKey[Path]()

@@ -94,7 +94,19 @@ def test_a_table_may_be_deep_but_not_too_deep() -> None:
     assert decode_table(nested(DEEPEST), 0)[1] == len(nested(DEEPEST))
 
 
-@pytest.mark.parametrize("value", [object(), b"bytes", 2**63, {"a": {1, 2}}])
+@pytest.mark.parametrize(
+    "value",
+    [Decimal("0.07"), Decimal("-1.5"), Decimal(12), Decimal("1E+3"), 0.1, 1.5, 1e300, -5e-324],
+)
+def test_a_number_comes_back_as_it_was(value: Decimal | float) -> None:
+    """A letter that is retried has the headers that it came with."""
+    assert decode_table(encode_table({"a": value}), 0)[0] == {"a": value}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), b"bytes", 2**63, {"a": {1, 2}}, Decimal("NaN"), Decimal("1E+999999999")],
+)
 def test_what_a_header_cannot_be(value: object) -> None:
     with pytest.raises((TypeError, ValueError), match="header"):
         encode_table({"key": value})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -26,6 +27,9 @@ _U8: Final = struct.Struct(">B")
 _U32: Final = struct.Struct(">I")
 _U64: Final = struct.Struct(">Q")
 _DECIMAL: Final = struct.Struct(">Bi")
+_F32: Final = struct.Struct(">f")
+_F64: Final = struct.Struct(">d")
+_MOST_PLACES: Final = 255
 
 _FIXED: Final = {
     ord(letter): struct.Struct(code)
@@ -212,11 +216,30 @@ def _encode_integer(value: int) -> bytes:
     raise ValueError(f"A header has no room for {value}")
 
 
+def _encode_float(value: float) -> bytes:
+    """As four bytes, if that is the same number."""
+    with suppress(OverflowError):
+        short = _F32.pack(value)
+        if _F32.unpack(short)[0] == value:
+            return b"f" + short
+    return b"d" + _F64.pack(value)
+
+
+def _encode_decimal(value: Decimal) -> bytes:
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int) or abs(value.adjusted()) > _MOST_PLACES:
+        raise ValueError(f"A header has no room for {value}")
+    places = max(0, -exponent)
+    return _DECIMAL.pack(places, int(value.scaleb(places)))
+
+
 def _encode_seldom(value: object) -> bytes:
     if value is None:
         return b"V"
     if isinstance(value, float):
-        return b"f" + struct.pack(">f", value)
+        return _encode_float(value)
+    if isinstance(value, Decimal):
+        return b"D" + _encode_decimal(value)
     if isinstance(value, datetime):
         moment = value if value.tzinfo else value.replace(tzinfo=UTC)
         return b"T" + _U64.pack(int(moment.timestamp()))

@@ -155,7 +155,7 @@ class TappedPath(DataPath, Attached):
             publication = self._unsent.popleft()
             try:
                 data = outgoing.publish(self.channel.number, publication, self._tap.frame_limit)
-            except (TypeError, ValueError, struct.error) as error:
+            except (TypeError, ValueError, ArithmeticError, struct.error) as error:
                 self._loop.call_soon(self._give_up, publication, str(error))
                 continue
             self._confirms.sent(publication)
