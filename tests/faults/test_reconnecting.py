@@ -32,9 +32,9 @@ P95: Final = 4.0
 """Seconds after which 95 of 100 services are ready again, on a machine that has room for them."""
 FIRST: Final = 5 * CONNECTIONS
 """Attempts in any second, at most: pauses below 0.1, 0.2, 0.4 and 0.8 s come first."""
-LATER: Final = CONNECTIONS
+LATER: Final = 3 * CONNECTIONS // 2
 """Attempts in a second when an outage has gone on for so many seconds as :data:`SETTLED`: pauses
-of 1.5 s on the average make two thirds of it."""
+of 1.5 s on the average make two thirds of CONNECTIONS, unevenly."""
 SETTLED: Final = 5
 OUTAGE: Final = 10.0
 
