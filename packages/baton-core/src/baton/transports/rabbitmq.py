@@ -346,7 +346,7 @@ class RabbitTransport(Transport):
         if reason is None:
             self._listener.unblocked()
         else:
-            why = printable(reason) or "resource alarm"
+            why = f"resource alarm: {printable(reason)}".removesuffix(": ")
             self._listener.blocked(f"{self._endpoint} takes no messages ({why})")
 
     @contextmanager

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
-DEEPEST: Final = 64
+DEEPEST: Final = 128
 """Tables and lists that may lie within each other."""
 
 _LONGEST_KEY: Final = 128
