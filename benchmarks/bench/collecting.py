@@ -91,4 +91,4 @@ def run(url: str, plan: Plan, results: Results) -> None:
                 print(f"  {subject}: failed: {error}", flush=True)
                 continue
             results.add("collect", subject, rate)
-            print(f"  {number + 1}/{plan.rounds}  {subject:26} {rate:8,.0f} replies/s", flush=True)
+            print(f"  {number + 1}/{plan.rounds}  {subject:30} {rate:8,.0f} replies/s", flush=True)

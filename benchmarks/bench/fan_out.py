@@ -43,7 +43,7 @@ def run(url: str, c_client: CClient, plan: Plan, results: Results) -> None:
                     each_more = max(0.0, loaded - base) * 1024 / (size - 1)
                     results.add("server_memory", subject.name, each_more)
                 print(
-                    f"  {number + 1}  {subject.name:26} {size:6,} queues  ready after"
+                    f"  {number + 1}  {subject.name:30} {size:6,} queues  ready after"
                     f" {process.ready:5.1f} s  {min(took) * 1000:8.1f} ms"
                     f"  {at_rest:.0f} MiB, then {loaded:.0f}",
                     flush=True,

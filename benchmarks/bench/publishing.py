@@ -45,5 +45,5 @@ def run(url: str, plan: Plan, results: Results) -> None:
             rate = float(ran.stdout)
             results.add(figure, subject, rate)
             print(
-                f"  {number + 1}/{plan.rounds}  {subject:26} {how}  {rate:8,.0f} msg/s", flush=True
+                f"  {number + 1}/{plan.rounds}  {subject:30} {how}  {rate:8,.0f} msg/s", flush=True
             )

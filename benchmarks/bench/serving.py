@@ -141,6 +141,6 @@ def run(url: str, c_client: CClient, plan: Plan, results: Results) -> None:
                 results.missing[subject.name] = first_line(error)
                 said = f"failed: {error}"
             print(
-                f"  {number + 1}/{plan.rounds}  {subject.name:26} {NAMES[guarantee]}  {said}",
+                f"  {number + 1}/{plan.rounds}  {subject.name:30} {NAMES[guarantee]}  {said}",
                 flush=True,
             )

@@ -37,4 +37,4 @@ def run(plan: Plan, results: Results) -> None:
                 best[name] = min(best[name], time.perf_counter() - began)
     for name, took in best.items():
         results.add("start", name, took * 1000)
-        print(f"  {name:26} {took * 1000:6.1f} ms, the best of {plan.starts}", flush=True)
+        print(f"  {name:30} {took * 1000:6.1f} ms, the best of {plan.starts}", flush=True)

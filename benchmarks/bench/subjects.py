@@ -100,6 +100,13 @@ SUBJECTS: Final[Sequence[Subject]] = (
         environment={"BENCH_HANDLER": "coroutine"},
     ),
     Subject(PLAIN, "baton_handlers", guarantees=(LEAST,), environment={"BENCH_HANDLER": "plain"}),
+    Subject("Baton, its transport alone", "baton_transport", guarantees=(LEAST,)),
+    Subject(
+        "Baton, its transport, slow way",
+        "baton_transport",
+        guarantees=(LEAST,),
+        environment={"BENCH_WAY": "plain"},
+    ),
     Subject(C_CLIENT, fans_out=True),
     Subject(PIKA_SELECT, "pika_select", "pika", fans_out=True),
     Subject(PIKA_BLOCKING, "pika_blocking", "pika"),

@@ -35,7 +35,7 @@ def text(results: Results) -> str:
             found = results.samples[figure.id][subject]
             beside = f"{base / median:8.2f} ×" if base and median else ""
             spread = f"{_number(figure, min(found))} – {_number(figure, max(found))}"
-            lines.append(f"  {subject:26} {_number(figure, median):>10}{beside:>12}   {spread}")
+            lines.append(f"  {subject:30} {_number(figure, median):>10}{beside:>12}   {spread}")
         if base:
             lines.append("  (×: how many times that Baton has)")
     lines.append("\nGoals")

@@ -55,6 +55,6 @@ def test_what_is_missing_is_said(results: Results) -> None:
 
 def test_a_terminal_sees_ratio_and_spread(results: Results) -> None:
     lines = text(results).splitlines()
-    assert "  FastStream                      3,000      4.00 ×   3,000 – 3,000" in lines
-    assert "  Baton                          12,000      1.00 ×   9,000 – 15,000" in lines
+    assert "  FastStream                          3,000      4.00 ×   3,000 – 3,000" in lines
+    assert "  Baton                              12,000      1.00 ×   9,000 – 15,000" in lines
     assert "  ✘ Throughput, at least once, beside FastStream: 4 × (wanted: ≥ 6 ×)" in lines

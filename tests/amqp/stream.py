@@ -88,7 +88,7 @@ def hear(pieces: Iterator[bytes] | list[bytes]) -> tuple[object, ...]:
     """What is heard and passed on of a stream that comes in *pieces*."""
     reader = Reader()
     blocked: list[str | None] = []
-    tap = Tap(blocked.append)
+    tap = Tap(blocked.append, lambda: None)
     tap.attach(CHANNEL, reader)
     passed = b""
     for piece in pieces:
@@ -131,6 +131,7 @@ def pieces(stream: bytes, cut: random.Random) -> Iterator[bytes]:
 def session(dice: random.Random, length: int = 40) -> bytes:
     """A stream as a broker may send it: any frames in any order that is allowed."""
     parts = [frames(Connection.Tune(2047, dice.choice((0, 4096, 131072)), 10), channel=0)]
+    parts.append(frames(Channel.OpenOk(), channel=2))
     for tag in range(1, length + 1):
         match dice.randrange(9):
             case 0 | 1 | 2:

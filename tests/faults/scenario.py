@@ -40,10 +40,8 @@ _BATCH = 10
 """Commands that are published together."""
 _ACCOUNT = 90.0
 """Seconds within which the account of a run is complete, once it is asked for."""
-_SETTLE = 15.0
-"""Seconds that the monitor has to read what is left in its queue."""
-_JUDGE = 0.5
-"""Seconds between two looks at the whole history: each takes the monitor's time to read."""
+_SETTLE = 10.0
+"""Seconds after which the monitor has read all that is in its queue, if nothing more came."""
 _LISTENING = 20.0
 
 
@@ -78,7 +76,8 @@ class Scenario:
     """One run, with *settings* of the configuration. What it needs of chance comes from *seed*;
     what a test does, from :attr:`random`.
 
-    *deletes* says that the fault deletes what holds messages: what is lost is counted. *notice* is
+    *deletes* says that the fault deletes what holds messages: what is lost is counted. With
+    *durable*, the commands are, and none may be lost. *notice* is
     how long a service may be deaf without knowing, in seconds; by default a pulse and deadlines.
     """
 
@@ -92,6 +91,7 @@ class Scenario:
     """Settings of the services, if theirs are not those of the requester, the monitor and the
     probes; without ``rabbit_user`` they take the user of the URL."""
     deletes: bool = False
+    durable: bool = False
     notice: float | None = None
     on_verdict: Callable[[Verdict], None] = lambda _: None
 
@@ -189,6 +189,7 @@ class Scenario:
             seed=self.seed,
             notice=notice if self.notice is None else self.notice,
             deletes=self.deletes,
+            durable=self.durable,
         )
 
     async def _start(self) -> None:
@@ -235,7 +236,7 @@ class Scenario:
         url = self.url
         if "rabbit_user" in settings:  # what the URL says would win
             url = urlunsplit(urlsplit(url)._replace(netloc=urlsplit(url).netloc.split("@")[-1]))
-        return {"rabbit_url": url, **settings}
+        return {"rabbit_url": url, "durable": self.durable, **settings}
 
     async def _stop_services(self) -> None:
         ended = [asyncio.to_thread(process.end) for process in self.processes.values()]
@@ -257,11 +258,13 @@ class Scenario:
         self.history.add(Kind.ABANDONED, server=server, detail=what)
 
     async def _seen_all(self) -> None:
-        """Wait until the monitor has seen all that it is to see."""
-        while self.judge().lost_outputs:
-            self._monitor.arrived.clear()
-            await self._monitor.arrived.wait()
-            await asyncio.sleep(_JUDGE)
+        """Wait until the monitor has seen all that it is to see. Raises TimeoutError when nothing
+        more comes."""
+        while lost := len(self.judge().lost_outputs):
+            enough = self._monitor.seen + lost  # to judge takes as long as to read many
+            while self._monitor.seen < enough:
+                self._monitor.arrived.clear()
+                await self._within(_SETTLE, self._monitor.arrived.wait())
 
     async def _until_monitoring(self) -> None:
         ready = asyncio.Event()

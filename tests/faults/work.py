@@ -18,7 +18,7 @@ from faults.history import History, Kind
 
 EXTENSION = "baton-faults"
 ENVIRONMENT = "production"
-"""Of every server."""
+"""Of all servers."""
 
 
 class WorkConsumer(Consumer):
@@ -80,7 +80,9 @@ class WorkService(Service):
         self._watch_outbox(self.channel._outbox)
 
     def setup_consumers(self) -> None:
-        self.add_consumer(WorkConsumer(self.server, self.history, self.instance))
+        consumer = WorkConsumer(self.server, self.history, self.instance)
+        consumer.durable = bool(getattr(self.configuration, "durable", False))
+        self.add_consumer(consumer)
 
     def note_drained(self) -> None:
         """It has stopped, and everything was finished."""

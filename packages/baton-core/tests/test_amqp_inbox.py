@@ -83,11 +83,6 @@ def test_what_comes_back() -> None:
     assert not heard.delivered
 
 
-def test_another_consumers_delivery_is_dropped() -> None:
-    other = frames(Basic.Deliver("other", 1, False, "ex", "a"), *content(b"{}", Envelope()))
-    assert [each.tag for each in read(other + delivery(2)).delivered] == [2]
-
-
 def test_a_routing_key_of_any_bytes_is_shown() -> None:
     key = method((60, 60), b"\x0c" + TAG.encode() + bytes(7) + b"\x01\x00\x02ex\x02\xff\xfe")
     heard = read(key + frames(*content(b"{}", Envelope())))
@@ -148,6 +143,7 @@ def test_what_is_not_for_the_data_path_is_left_to_others() -> None:
 @pytest.mark.parametrize(
     "stream",
     [
+        frames(Basic.Deliver("other", 1, False, "ex", "a")),
         frames(Basic.Deliver(TAG, 1, False, "ex", "a"), Basic.Ack(1)),
         frames(Basic.Deliver(TAG, 1, False, "ex", "a"), ContentBody(b"{}")),
         frames(*content(b"{}", Envelope())),

@@ -16,14 +16,14 @@ from amqp.stream import CHANNEL, Reader, delivery
 from baton.transports.amqp import socket as module
 from baton.transports.amqp.frames import BEAT
 from baton.transports.amqp.socket import Socket, missing_hook
-from baton.transports.amqp.tap import NotAMQP, Tap
+from baton.transports.amqp.tap import Damaged, Tap
 
 
 class Far:
     """The other end of a connection that a :class:`Socket` has opened."""
 
     def __init__(self) -> None:
-        self.tap = Tap(lambda _: None)
+        self.tap = Tap(lambda _: None, lambda: None)
         self.accepted = asyncio.get_running_loop().create_future()
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, Socket]:
@@ -62,7 +62,7 @@ async def test_after_a_fault_reading_fails() -> None:
     far = Far()
     reader, writer, opened = await far.open()
     far.writer.write(b"\x07" + bytes(20))
-    with pytest.raises(NotAMQP, match="type 7"):
+    with pytest.raises(Damaged, match="type 7"):
         await reader.readexactly(1)
     opened.abort()
     with suppress(ConnectionError):
@@ -76,7 +76,7 @@ async def test_nobody_there_is_what_aiormq_raises() -> None:
     port = server.sockets[0].getsockname()[1]
     server.close()
     await server.wait_closed()
-    closed = Socket(Tap(lambda _: None), None, None)
+    closed = Socket(Tap(lambda _: None, lambda: None), None, None)
     with pytest.raises(AMQPConnectionError):
         await closed.create(URL(f"amqp://127.0.0.1:{port}"))
     closed.abort()  # nothing happens

@@ -11,7 +11,7 @@ from pamqp.heartbeat import Heartbeat
 
 from amqp.stream import CHANNEL, Reader, check, damaged, delivery, frames, hear, session
 from baton.transports.amqp.frames import BEAT, LARGEST, UNTUNED
-from baton.transports.amqp.tap import NotAMQP, Tap
+from baton.transports.amqp.tap import Damaged, Tap
 from baton.transports.refusals import SpeaksTLS
 
 OTHERS = frames(Queue.DeclareOk("q", 1, 2), channel=2)
@@ -43,8 +43,9 @@ def reader() -> Reader:
 
 @pytest.fixture
 def tap(reader: Reader) -> Tap:
-    tap = Tap(lambda _: None)
+    tap = Tap(lambda _: None, lambda: None)
     tap.attach(CHANNEL, reader)
+    tap.feed(frames(Channel.OpenOk(), channel=2))
     return tap
 
 
@@ -57,7 +58,26 @@ def test_other_frames_are_passed_on_unchanged_and_in_order(tap: Tap, reader: Rea
 
 
 def test_a_channel_that_is_not_attached_is_passed_on_whole() -> None:
-    assert Tap(lambda _: None).feed(delivery(1)) == delivery(1)
+    stream = frames(Channel.OpenOk()) + delivery(1)
+    assert Tap(lambda _: None, lambda: None).feed(stream) == stream
+
+
+def test_each_frame_that_says_more_than_that_the_broker_lives_is_told() -> None:
+    heard: list[None] = []
+    tap = Tap(lambda _: None, lambda: heard.append(None))
+    tap.attach(CHANNEL, Reader())
+    tap.feed(BEAT + frames(Channel.OpenOk(), channel=2) + BEAT + OTHERS[:3])
+    assert len(heard) == 1
+    tap.feed(OTHERS[3:] + CONSUMED + delivery(1))
+    assert len(heard) == 3
+
+
+@pytest.mark.parametrize("method", [Basic.QosOk(), Channel.CloseOk(), Channel.Open()])
+def test_a_channel_that_was_not_opened_is_a_damaged_frame(
+    tap: Tap, method: Basic.QosOk | Channel.CloseOk | Channel.Open
+) -> None:
+    assert tap.feed(OTHERS + frames(method, channel=3) + OTHERS) == OTHERS
+    assert "damaged (a frame for the channel 3" in str(tap.fault)
 
 
 def test_the_content_of_interleaved_channels(tap: Tap) -> None:
@@ -95,7 +115,7 @@ def test_a_closed_channel_is_not_read_any_more(
     [(131072, 131064), (0, LARGEST - 8), (10, 4088), (2**32 - 1, LARGEST - 8)],
 )
 def test_it_hears_how_large_frames_may_be(said: int, understood: int) -> None:
-    tap = Tap(lambda _: None)
+    tap = Tap(lambda _: None, lambda: None)
     assert tap.frame_limit == UNTUNED
     tap.feed(frames(Connection.Tune(2047, said, 10), channel=0))
     assert tap.frame_limit == understood
@@ -103,7 +123,7 @@ def test_it_hears_how_large_frames_may_be(said: int, understood: int) -> None:
 
 def test_it_hears_whether_the_broker_takes_messages() -> None:
     heard: list[str | None] = []
-    tap = Tap(heard.append)
+    tap = Tap(heard.append, lambda: None)
     stream = frames(Connection.Blocked("low on memory"), Connection.Unblocked(), channel=0)
     assert tap.feed(stream) == stream, "aio-pika hears it, too"
     assert heard == ["low on memory", None]
@@ -122,14 +142,14 @@ def test_aio_pika_is_told_that_a_busy_broker_lives(clock: Clock, tap: Tap) -> No
 
 
 def test_it_knows_when_the_last_byte_came(clock: Clock, tap: Tap) -> None:
-    assert tap.heard == 0.0
+    before = tap.heard
     clock.ahead += 5
     tap.feed(BEAT[:1])
-    assert abs(tap.heard - clock()) < 1
+    assert abs(tap.heard - before - 5) < 1
 
 
 def test_another_protocol_is_passed_on() -> None:
-    tap = Tap(lambda _: None)
+    tap = Tap(lambda _: None, lambda: None)
     assert tap.feed(b"AM") == b""
     assert tap.end() == b"AM"
     assert tap.feed(b"QP\x00\x01\x00\x00") == b"AMQP\x00\x01\x00\x00"
@@ -138,7 +158,7 @@ def test_another_protocol_is_passed_on() -> None:
 
 
 def test_an_answer_in_tls_is_no_frame() -> None:
-    tap = Tap(lambda _: None)
+    tap = Tap(lambda _: None, lambda: None)
     assert tap.feed(b"\x15\x03\x03\x00\x02\x02\x0a") == b""
     assert isinstance(tap.fault, SpeaksTLS)
 
@@ -159,7 +179,7 @@ def test_the_end_within_a_frame_is_told(tap: Tap) -> None:
 )
 def test_after_a_fault_nothing_is_read(tap: Tap, wrong: bytes, why: str) -> None:
     assert tap.feed(OTHERS + wrong + OTHERS) == OTHERS
-    assert isinstance(tap.fault, NotAMQP)
+    assert isinstance(tap.fault, Damaged)
     assert why in str(tap.fault)
     fault = tap.fault
     assert tap.feed(OTHERS) == b""

@@ -76,6 +76,8 @@ def test_the_durable_queue(interop: bool) -> None:
         "x-dead-letter-exchange": "baton_patch_in_dead",
         "x-consumer-timeout": 1_209_600_000,
         "x-delivery-limit": NET,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
     }
 
 

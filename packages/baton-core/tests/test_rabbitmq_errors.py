@@ -22,9 +22,9 @@ from baton.errors import (
     NotPermitted,
     TopologyError,
 )
+from baton.transports.amqp.tap import Damaged
 from baton.transports.rabbitmq_errors import loss, refusal
 from baton.transports.refusals import SpeaksTLS
-from baton.transports.tolerant_reader import Damaged
 
 ENDPOINT = Endpoint("mq1.example.org", 5672)
 
@@ -106,10 +106,9 @@ def caused(by: BaseException) -> Exception:
         (amqp.AMQPConnectionError(111, "Connect call failed"), "connection refused"),
         (caused(ConnectionResetError(104, "reset")), "connection reset by peer"),
         (caused(asyncio.IncompleteReadError(b"", 1)), "the broker closed the connection"),
-        (caused(Damaged()), "what came from the broker is no frame of AMQP: it was damaged"),
         (
-            RuntimeError('<Connection: "amqp://b" at 0x7f> closed'),
-            "the connection is closed",
+            caused(Damaged("no end")),
+            "what came from the broker is no frame of AMQP: it was damaged (no end)",
         ),
         (caused(ValueError()), "Server connection unexpectedly closed. Read 0 bytes"),
         (amqp.ConnectionClosed(320, "CONNECTION_FORCED - bye"), "CONNECTION_FORCED - bye"),

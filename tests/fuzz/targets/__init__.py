@@ -18,6 +18,7 @@ TARGETS: Final = (
     "properties",
     "reply",
     "run",
+    "stream",
     "url",
     "where",
 )

@@ -1,15 +1,11 @@
-"""The properties of a message, as the bytes of an AMQP content header. aiormq can decode whatever
-our reader passes on, the envelope is what a server and a requester can work with, and can be sent
-again by both client libraries."""
+"""The properties of a message, as the bytes of an AMQP content header. They are decoded, or refused
+as Undecodable; the envelope is what a server and a requester can work with, and can be sent again
+by both client libraries."""
 
 from __future__ import annotations
 
-import asyncio
 import math
-import struct
 
-from pamqp import frame
-from pamqp.header import ContentHeader
 from pika.spec import BasicProperties
 
 from baton.errors import InvalidFilter, InvalidMessage
@@ -17,7 +13,7 @@ from baton.fleet.reply import read_reply
 from baton.message import SPLAY_HEADER, WHERE_HEADER, Envelope, Message, is_reply_key
 from baton.splay import LONGEST_SPLAY, draw
 from baton.transports import Delivery, pika_terms, rabbitmq_terms
-from baton.transports.tolerant_reader import TolerantReader
+from baton.transports.amqp.properties import Undecodable, decode_properties
 from baton.where import parse_header
 from fuzz.oracle import check_line, check_message, no_stall
 
@@ -26,25 +22,12 @@ BODY = b'{"type":"pong"}'
 
 def check(data: bytes) -> None:
     """Take *data* for the flags and the properties."""
-    payload = struct.pack(">HHQ", 60, 0, len(BODY)) + data
     with no_stall():
-        header = asyncio.run(_read(struct.pack(">BHI", 2, 1, len(payload)) + payload + b"\xce"))
-        check_envelope(rabbitmq_terms.envelope_of(header.properties))
-
-
-async def _read(data: bytes) -> ContentHeader:
-    """The header, read as aiormq reads it."""
-    source = asyncio.StreamReader()
-    source.feed_data(data)
-    source.feed_eof()
-    reader = TolerantReader(source)
-    start = await reader.readexactly(1) + await reader.readexactly(6)
-    size = frame.frame_parts(start)[2]
-    assert size is not None
-    header = frame.unmarshal(start + await reader.readexactly(size + 1))[2]
-    assert isinstance(header, ContentHeader)
-    assert reader.at_eof()
-    return header
+        try:
+            envelope = decode_properties(data, 0)
+        except Undecodable:
+            return
+        check_envelope(envelope)
 
 
 def check_envelope(envelope: Envelope) -> None:

@@ -211,10 +211,7 @@ class ConsumerManager:
             while (self._due or self._buffer) and self._outbox.open:
                 command = self._next()
                 if command is not None:
-                    _current.set(command)
-                    outcome = await self._handle(command)
-                    self._conclude(command, outcome)
-                    _current.set(None)
+                    await self._do(command)
                 if clock() - turn > _TURN:
                     await asyncio.sleep(0)
                     turn = clock()
@@ -242,8 +239,6 @@ class ConsumerManager:
                 # The handler cancelled the task that it runs in, or somebody did: another goes on.
                 self.consumer.notify_failure(error)
                 self._conclude(command, Outcome(error))
-                self._runners = [runner for runner in self._runners if not runner.done()]
-                self._runners.append(asyncio.get_running_loop().create_task(self._run()))
             raise
         except BaseException as error:  # from what an extension overrides
             logger.exception("%s", self.consumer.consumer_name)
@@ -394,15 +389,11 @@ class ConsumerManager:
             _current.reset(token)
         self._conclude(command, Outcome(error))
 
-    def _conclude(self, command: Command, outcome: Outcome) -> None:
-        command.rejected = self.durable and outcome.is_hopeless
-        self._end(command, outcome.name, outcome.type)
-
     def _expire(self, command: Command) -> None:
         logger.warning("Dropped a command that had expired: %s", command.delivery.envelope)
         self._end(command, "expired")
 
-    def _end_with(self, command: Command, outcome: Outcome) -> None:
+    def _conclude(self, command: Command, outcome: Outcome) -> None:
         """The handler has returned, or raised."""
         if outcome.error is not None and isinstance(outcome.untold, OutboxFull):
             # It has filled the outbox: whoever asked is to know, and this one is small.
@@ -430,59 +421,6 @@ class ConsumerManager:
                 extension=self._extension,
                 consumer=self.consumer.consumer_name,
             )
-
-    def _body(self, message: Mapping[str, Any]) -> bytes:
-        """*message* with who says it, whatever is wrong with the consumer's own attributes."""
-        try:
-            return encode_body({**self.consumer.attributes, **message})
-        except BaseException:
-            logger.exception("The attributes of %s", self.consumer.consumer_name)
-            return encode_body({**self.consumer.server.attributes, **message})
-
-    def _too_large(self, error: MessageTooLarge) -> bytes:
-        name = type(error).__name__
-        return self._body({"type": "error", "error_class": name, "error_message": str(error)})
-
-    def _publish(self, command: Command | None, body: bytes) -> None:
-        headers: dict[str, Any] = {}
-        if command is not None and command.reply_to is not None:
-            headers[BCC_HEADER] = [command.reply_to]
-        output = self._send(command, "", body, headers)
-        if command is not None:
-            command.last = output
-            command.outputs += 1
-
-    def _send(
-        self, command: Command | None, key: str, body: bytes, headers: dict[str, Any]
-    ) -> Output:
-        headers[VERSION_HEADER] = WIRE_VERSION
-        headers[INSTANCE_HEADER] = self._origin.instance
-        correlation_id = None
-        if command is not None:
-            headers[SEQUENCE_HEADER] = command.outputs
-            correlation_id = command.delivery.envelope.message_id
-            command.unconfirmed += 1
-        output = Output(
-            exchange=self._origin.exchange_out,
-            routing_key=key,
-            body=body,
-            envelope=Envelope(
-                message_id=new_id(),
-                correlation_id=correlation_id,
-                timestamp=time.time(),
-                user_id=self._origin.user_id,
-                app_id=self._origin.app_id,
-                content_type=CONTENT_TYPE,
-                persistent=True,
-                headers=headers,
-            ),
-            headers=headers,
-            confirmed=None if command is None else lambda: self._confirmed(command),
-            instead=self._too_large,
-        )
-        self._outbox.add(output)
-        self._flush()
-        return output
 
     def _confirmed(self, command: Command) -> None:
         command.unconfirmed -= 1

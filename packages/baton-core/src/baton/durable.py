@@ -62,6 +62,9 @@ def durable_queue(configuration: Configuration, extension: Extension, name: str)
     }
     if configuration.durable_queues == "quorum":
         arguments["x-delivery-limit"] = NET
+        # A letter leaves when the other queue has it, which is possible with this overflow alone.
+        arguments["x-dead-letter-strategy"] = "at-least-once"
+        arguments["x-overflow"] = "reject-publish"
     return Queue(name, durable=True, exclusive=False, arguments=arguments)
 
 

@@ -113,6 +113,8 @@ class Link(TransportListener):
         self._reported: dict[str, float] = {}
         self._deadline: asyncio.Timeout | None = None
         self._reached = False
+        self._established = False
+        self._silent = False
         self._kept = Kept(self._keep, name, self._task_ended)
         self._stall = Stall(self._was_held_up)
 
@@ -331,6 +333,7 @@ class Link(TransportListener):
     async def _establish(self, transport: Transport) -> None:
         count = self._stall.count
         await self._within(self.establish(transport), "declaring")
+        self._established = True
         self._stall.over(count)
         self._works()
 

@@ -28,6 +28,7 @@ from baton.transports.amqp.socket import Socket, missing_hook
 from baton.transports.amqp.tap import Tap
 from baton.transports.amqp.tapped import TappedPath
 from baton.transports.base import (
+    ANSWERS,
     Binding,
     Delivery,
     Publication,
@@ -68,7 +69,8 @@ class RabbitTransport(Transport):
         self._endpoint = endpoint
         self._listener = listener
         self._name = name
-        self._tap = Tap(self._on_blocked)
+        self._tap = Tap(self._on_blocked, self._on_heard)
+        self._answers_left = ANSWERS
         self._socket: Socket | None = None
         self._connection: aio_pika.Connection | None = None
         self._control: AbstractChannel | None = None
@@ -93,6 +95,7 @@ class RabbitTransport(Transport):
             await connection.connect()
         connection.close_callbacks.add(self._on_lost)
         await self.renew()
+        self._answers_left = 0
         if isinstance(self._path, PlainPath):
             watch = watch_blocked(connection, self._on_blocked)
             self._watch = asyncio.get_running_loop().create_task(watch)
@@ -151,7 +154,10 @@ class RabbitTransport(Transport):
 
     async def consume(self, queue: str, prefetch: int) -> None:
         with self._translated():
-            await self._open_path().consume(queue, prefetch)
+            path = self._open_path()
+            await path.limit(prefetch)
+            self.answered()
+            await path.consume(queue)
 
     async def cancel(self, queue: str) -> None:
         with self._translated():
@@ -256,75 +262,7 @@ class RabbitTransport(Transport):
             self._answers_left -= 1
             self.answered()
 
-    def _tags(self, deliveries: Sequence[Delivery]) -> list[int]:
-        return [delivery.tag for delivery in deliveries if delivery.channel is self._data]
-
-    def _spawn(self, coroutine: Any) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _on_delivery(self, data: DataChannel, queue: str, message: DeliveredMessage) -> None:
-        if not self._received:
-            asyncio.get_running_loop().call_soon(self._hand_over)
-        self._received.append(
-            Delivery(
-                queue=queue,
-                tag=message.delivery_tag or 0,
-                channel=data,
-                routing_key=message.routing_key or "",
-                body=message.body,
-                envelope=envelope_of(message.header.properties),
-                redelivered=bool(message.redelivered),
-                received=time.monotonic(),
-                delivery_count=delivery_count(message.header.properties, message.redelivered),
-            )
-        )
-
-    def _hand_over(self) -> None:
-        received, self._received = self._received, []
-        if not self._closed:
-            self._listener.delivered(received)
-
-    async def _publish_mandatory(
-        self, data: DataChannel, publications: Sequence[Publication]
-    ) -> None:
-        for publication in publications:
-            task = self._spawn(_publish(data, publication))
-            await asyncio.wait([task])
-            came_back = not task.cancelled() and task.exception() is None
-            if came_back and isinstance(task.result(), DeliveredMessage) and not self._closed:
-                self._listener.returned(publication.number, "no queue takes that key")
-            self._on_settled(publication.number, task)
-
-    def _on_settled(self, number: int, task: asyncio.Task[Any]) -> None:
-        if task.cancelled():
-            return
-        error = task.exception()  # in any case, or asyncio complains of each
-        if self._closed:
-            return
-        if error is None:
-            if not self._settled:
-                asyncio.get_running_loop().call_soon(self._confirm)
-            self._settled.append(number)
-        elif isinstance(error, amqp.DeliveryError):
-            self._listener.refused([number])
-        # Anything else means that the channel is lost, which the listener is told once.
-
-    def _confirm(self) -> None:
-        settled, self._settled = self._settled, []
-        if not self._closed:
-            self._listener.confirmed(settled)
-
-    def _on_cancelled(self, frame: Basic.Cancel) -> None:
-        queue = self._consumers.pop(frame.consumer_tag or "", None)
-        if queue is not None and not self._closed:
-            self._listener.cancelled(queue)
-
-    def _on_channel_lost(self, _: object, error: BaseException | None) -> None:
-        if self._acknowledgements is not None:
-            self._acknowledgements.add([])  # its task looks, and ends with the channel
+    def _on_channel_lost(self, path: DataPath, _: object, error: BaseException | None) -> None:
         if not self._closed:
             self._listener.channel_lost(self._translate(error))
         path.end()

@@ -20,8 +20,8 @@ from baton.errors import (
     NotPermitted,
     TopologyError,
 )
+from baton.transports.amqp.tap import Damaged
 from baton.transports.refusals import login_refused, mechanism_missing, tls_failure, vhost_refused
-from baton.transports.tolerant_reader import Damaged
 
 if TYPE_CHECKING:
     from baton.broker_url import Endpoint
@@ -108,8 +108,6 @@ def _reason(error: BaseException | None) -> str:
     if cause.args and cause.args[0] in errno.errorcode:
         return os.strerror(cause.args[0]).lower()
     words = [part for part in error.args if isinstance(part, str) and part]
-    if words and words[-1].startswith("<"):  # aiormq names an object of its own: "<…> closed"
-        return "the connection is closed"
     if words:
         if closed := _CLOSED.match(words[-1]):
             return f"the {closed['what'].lower()} was closed"

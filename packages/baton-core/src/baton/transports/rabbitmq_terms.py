@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from pamqp.commands import Basic
 
@@ -46,9 +47,9 @@ def envelope_of(properties: Basic.Properties) -> Envelope:
     )
 
 
-def delivery_count(properties: Basic.Properties, redelivered: bool | None) -> int:
-    """How often a message with these *properties* was delivered in vain; a classic queue does not
+def delivery_count(headers: Mapping[str, Any] | None, redelivered: bool | None) -> int:
+    """How often a message with these *headers* was delivered in vain; a classic queue does not
     count it. What a client put there itself may be anything, and a quorum queue leaves it there
     until it counts."""
-    count = (properties.headers or {}).get(_COUNT_HEADER) if redelivered else 0
+    count = (headers or {}).get(_COUNT_HEADER) if redelivered else 0
     return count if isinstance(count, int) and count > 0 else 0

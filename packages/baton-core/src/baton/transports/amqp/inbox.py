@@ -47,8 +47,8 @@ class Heard:
 class Inbox:
     """Reads the frames of one data channel, and keeps what they say until it is taken.
 
-    *channel* is what its deliveries name as theirs. *queues* has the queue of each consumer tag;
-    what another one brings is dropped, as aiormq does.
+    *channel* is what its deliveries name as theirs. *queues* has the queue of each consumer tag
+    that there ever was.
     """
 
     def __init__(self, channel: object, queues: Mapping[bytes, str], confirms: Confirms) -> None:
@@ -121,7 +121,10 @@ class Inbox:
             raise Malformed("A delivery that is too short or too long")
         # A message of another program may have any bytes there. It is no reason to end with it.
         key = data[at + 1 : after_key].decode(errors="replace")
-        self._fields = (self._queues.get(consumer, ""), tag, bool(redelivered & 1), key)
+        queue = self._queues.get(consumer)
+        if queue is None:
+            raise Malformed("A delivery to a consumer that nobody asked for")
+        self._fields = (queue, tag, bool(redelivered & 1), key)
         self._content = DELIVER
 
     def _return(self, data: bytes, at: int) -> None:
@@ -173,12 +176,11 @@ class Inbox:
         assert envelope is not None  # noqa: S101  (both callers have looked)
         if self._content == DELIVER:
             queue, tag, redelivered, key = self._fields
-            if queue:
-                count = delivery_count(envelope.headers)
-                here = self._channel
-                self._heard.delivered.append(
-                    Delivery(queue, tag, here, key, body, envelope, redelivered, self.now, count)
-                )
+            count = delivery_count(envelope.headers, redelivered)
+            here = self._channel
+            self._heard.delivered.append(
+                Delivery(queue, tag, here, key, body, envelope, redelivered, self.now, count)
+            )
         else:
             number = self._confirms.returned(*self._address, envelope.message_id)
             if number is not None:

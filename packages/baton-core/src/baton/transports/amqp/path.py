@@ -31,9 +31,13 @@ class DataPath(ABC):
         self._numbered = 0
         channel.on_consumer_cancel_callbacks.add(self._on_cancelled)
 
-    async def consume(self, queue: str, prefetch: int) -> None:
-        """Have the messages of *queue* delivered. Raises what aiormq does."""
+    async def limit(self, prefetch: int) -> None:
+        """Have at most *prefetch* messages of each consumer unacknowledged that comes after this.
+        Raises what aiormq does."""
         await self.channel.basic_qos(prefetch_count=prefetch)
+
+    async def consume(self, queue: str) -> None:
+        """Have the messages of *queue* delivered. Raises what aiormq does."""
         tag = f"{queue}.{self._numbered}"
         self._numbered += 1
         self._consumers[tag] = queue
@@ -41,7 +45,9 @@ class DataPath(ABC):
         await self.channel.basic_consume(queue, callback, consumer_tag=tag)
 
     async def cancel(self, queue: str) -> None:
-        """Have no more messages of *queue* delivered. Raises what aiormq does."""
+        """Have no more messages of *queue* delivered. What was acknowledged before is done with
+        when this returns. Raises what aiormq does."""
+        await self.flush()
         for tag in [tag for tag, name in self._consumers.items() if name == queue]:
             del self._consumers[tag]
             await self.channel.basic_cancel(tag)

@@ -112,7 +112,9 @@ class PlainPath(DataPath):
                 envelope=envelope_of(message.header.properties),
                 redelivered=bool(message.redelivered),
                 received=time.monotonic(),
-                delivery_count=delivery_count(message.header.properties.headers),
+                delivery_count=delivery_count(
+                    message.header.properties.headers, message.redelivered
+                ),
             )
         )
 

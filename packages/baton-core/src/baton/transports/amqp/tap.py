@@ -32,6 +32,7 @@ _TUNE: Final = struct.Struct(">HI")
 _CONNECTION_TUNE: Final = (10, 30)
 _CONNECTION_BLOCKED: Final = (10, 60)
 _CONNECTION_UNBLOCKED: Final = (10, 61)
+_CHANNEL_OPEN_OK: Final = (20, 11)
 _CHANNEL_CLOSE: Final = (20, 40)
 _CHANNEL_CLOSE_OK: Final = (20, 41)
 
@@ -44,8 +45,11 @@ _BEAT: Final = 1.0
 _PROTOCOL: Final = b"AMQP"
 
 
-class NotAMQP(ConnectionError):
-    """The broker sent what is not AMQP, or more than is allowed. It is not read any further."""
+class Damaged(ConnectionError):
+    """What came is not AMQP, or more than is allowed. It is not read any further."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"what came from the broker is no frame of AMQP: it was damaged ({what})")
 
 
 class Attached(ABC):
@@ -64,17 +68,25 @@ class Attached(ABC):
 
 class Tap:
     """One connection's. *on_blocked* is called with the broker's reason when it takes no more
-    messages, and with None when it does again.
+    messages, and with None when it does again; *on_heard* with each frame that is passed on, save
+    heartbeats.
+
+    A frame for a channel that was not opened is a damaged one: aiormq would pass it over, as if
+    nothing were missing.
 
     ``fault`` is what was wrong with the bytes, once something was: nothing is read any more.
     ``heard`` is when the last byte came, by ``time.monotonic()``, 0 before the first.
     ``frame_limit`` is how many bytes a frame may carry, either way.
     """
 
-    def __init__(self, on_blocked: Callable[[str | None], None]) -> None:
+    def __init__(
+        self, on_blocked: Callable[[str | None], None], on_heard: Callable[[], None]
+    ) -> None:
         self.fault: ConnectionError | None = None
         self.heard = 0.0
         self._on_blocked = on_blocked
+        self._on_heard = on_heard
+        self._opened = {0}
         self._frames = Frames()
         self._attached: dict[int, Attached] = {}
         self._opening: bytes | None = b""
@@ -87,6 +99,7 @@ class Tap:
 
     def attach(self, channel: int, reader: Attached) -> None:
         """From now on the frames of *channel* are read by *reader*, until the channel is closed."""
+        self._opened.add(channel)
         self._attached[channel] = reader
 
     def end(self) -> bytes:
@@ -97,14 +110,14 @@ class Tap:
         """Read what has arrived; what is returned is to be passed on."""
         self.heard = time.monotonic()
         if self._opening is not None:
-            data = self._opened(data)
+            data = self._begin(data)
         if self._foreign:
             return data
         if self.fault is not None:
             return b""
         passed = self._read(*self._frames.feed(data))
         if self._frames.fault and self.fault is None:
-            self.fault = NotAMQP(f"the broker sent {self._frames.fault}")
+            self.fault = Damaged(self._frames.fault)
         if passed:
             self._passed = self.heard
         elif self._attached and self.heard - self._passed >= _BEAT:
@@ -112,7 +125,7 @@ class Tap:
             return BEAT
         return passed
 
-    def _opened(self, data: bytes) -> bytes:
+    def _begin(self, data: bytes) -> bytes:
         """The stream from its beginning, once there is enough to tell what it is."""
         opening = (self._opening or b"") + data
         if opening.startswith(ALERT):
@@ -128,19 +141,32 @@ class Tap:
     def _read(self, data: bytes, spans: Iterable[Span]) -> bytes:
         passed = []
         for kind, channel, start, end in spans:
+            if channel not in self._opened and not self._opens(channel, kind, data, start, end):
+                self.fault = Damaged(f"a frame for the channel {channel}, which is not open")
+                break
             reader = self._attached.get(channel)
             if reader is not None and kind != HEARTBEAT:
                 try:
                     if reader.read(kind, data, start, end, self.heard):
                         continue
                 except Malformed as error:
-                    self.fault = NotAMQP(f"the broker sent what cannot be read: {error}")
+                    self.fault = Damaged(str(error))
                     break
                 self._look_if_closed(channel, reader, data, start, end)
             elif channel == 0 and kind == METHOD:
                 self._control(data, start, end)
+            if kind != HEARTBEAT:
+                self._on_heard()
             passed.append(data[start - HEAD.size : end + 1])
         return b"".join(passed)
+
+    def _opens(self, channel: int, kind: int, data: bytes, start: int, end: int) -> bool:
+        """Whether this frame opens its channel."""
+        is_method = kind == METHOD and end - start >= _METHOD.size
+        if not is_method or _METHOD.unpack_from(data, start) != _CHANNEL_OPEN_OK:
+            return False
+        self._opened.add(channel)
+        return True
 
     def _look_if_closed(
         self, channel: int, reader: Attached, data: bytes, start: int, end: int
