@@ -20,6 +20,7 @@ from typing import Final
 from fuzz.targets import TARGETS
 
 CORPUS: Final = Path(__file__).parent / "corpus"
+LAUNCHER: Final = "fuzz"
 _LONGEST_INPUT: Final = 4096
 """Bytes. Larger ones are a matter of tests/properties."""
 _TIMEOUT: Final = 20
@@ -44,11 +45,13 @@ def main() -> int:
     for each in (one, every, merge):
         each.add_argument("--found", type=Path, default=Path("/tmp/baton-fuzz"))
     options = parser.parse_args([word for word in sys.argv[1:] if word != "--"])
+    names = list(TARGETS) if options.command == "all" else [options.target]
+    for name in names:  # all before the first is run, whose process would hold the next one open
+        _make_launcher(name, options.found / name)
     if options.command == "merge":
         return _run(
             options.target, ["-set_cover_merge=1", str(CORPUS / options.target)], options.found
         )
-    names = [options.target] if options.command == "one" else list(TARGETS)
     flags = [f"-max_total_time={options.seconds}", f"-seed={options.seed}"]
     with ThreadPoolExecutor(getattr(options, "jobs", 1)) as pool:
         codes = list(pool.map(lambda name: _run(name, flags, options.found), names))
@@ -64,7 +67,7 @@ def _run(name: str, flags: list[str], found: Path) -> int:
     (CORPUS / name).mkdir(parents=True, exist_ok=True)
     corpus = [str(inputs)] if "-set_cover_merge=1" in flags else [str(inputs), str(CORPUS / name)]
     limits = [f"-max_len={_LONGEST_INPUT}", f"-timeout={_TIMEOUT}", f"-rss_limit_mb={_MEMORY}"]
-    command = [_launcher(name, place), *flags, *corpus, *limits]
+    command = [str(place / LAUNCHER), *flags, *corpus, *limits]
     begin = time.monotonic()
     with (place / "log").open("w") as log:
         code = subprocess.run(
@@ -81,13 +84,13 @@ def _run(name: str, flags: list[str], found: Path) -> int:
     return code
 
 
-def _launcher(name: str, place: Path) -> str:
+def _make_launcher(name: str, place: Path) -> None:
     """A program that fuzzes the target *name*: libFuzzer starts itself again by its own name."""
-    path = place / "fuzz"
+    place.mkdir(parents=True, exist_ok=True)
+    path = place / LAUNCHER
     words = shlex.join([sys.executable, "-m", "fuzz.worker", name, str(path)])
     path.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     path.chmod(0o755)
-    return str(path)
 
 
 def _last(lines: list[str]) -> str:
