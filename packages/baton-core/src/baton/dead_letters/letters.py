@@ -12,7 +12,6 @@ from baton.dead_letters.letter import Letter, read_letter
 from baton.dead_letters.retrial import retrial
 from baton.durable import dead_letters, expired
 from baton.errors import (
-    BatonError,
     BrokerError,
     BrokerUnavailable,
     LettersTaken,
@@ -23,8 +22,9 @@ from baton.errors import (
     Unroutable,
 )
 from baton.fleet.pool import connect, disconnect
+from baton.fleet.session import Session
 from baton.text import excerpt
-from baton.transports import Delivery, Queue, Topology, Transport, TransportListener
+from baton.transports import Delivery, Queue, Topology, Transport
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,7 +43,7 @@ _NAMED: Final = 3
 """Letters that are named, of several."""
 
 
-class DeadLetters(TransportListener):
+class DeadLetters(Session):
     """A look at the dead letters of *extension*, of one person at a time.
 
     ::
@@ -56,7 +56,10 @@ class DeadLetters(TransportListener):
     its order, when the block ends. The broker holds the queue's letters back meanwhile.
     """
 
+    unopened = "The dead letters were not opened"
+
     def __init__(self, configuration: Configuration, extension: Extension) -> None:
+        super().__init__()
         self.waiting: int | None = None
         """How many there are; None if there is no such queue, because no durable consumer of the
         extension has run on this vhost."""
@@ -66,14 +69,12 @@ class DeadLetters(TransportListener):
         self._extension = extension
         self._queue = dead_letters(extension)
         self._requester = Requester.of(configuration, extension)
-        self._transport: Transport | None = None
         self._inbox: deque[Delivery] = deque()
         self._told = asyncio.Event()
         self._published = 0
         self._settled = 0
         self._returned = 0
         self._dropped = False
-        self._failure: BatonError | None = None
 
     async def __aenter__(self) -> Self:
         """Connect to one host of the pool, and lock the letters.
@@ -196,17 +197,9 @@ class DeadLetters(TransportListener):
         """Part of the transport's listener: a server's queue has gone."""
         self._returned = number
 
-    def channel_lost(self, error: BatonError) -> None:
-        """Part of the transport's listener: the broker refused something."""
-        self._fail(error)
-
     def cancelled(self, queue: str) -> None:
         """Part of the transport's listener: somebody deleted the letters."""
         self._fail(NotFound(f"The queue {queue} was deleted meanwhile"))
-
-    def lost(self, error: BrokerError) -> None:
-        """Part of the transport's listener: the connection has gone."""
-        self._fail(BrokerUnavailable(f"The connection to the broker was lost: {error}"))
 
     def _done_with(self, letter: Letter) -> None:
         self._require_transport().acknowledge([letter.delivery])
@@ -276,14 +269,7 @@ class DeadLetters(TransportListener):
                 f"{others}{more}; more of the id is needed, or the whole id of a command"
             )
 
-    def _require_transport(self) -> Transport:
-        if self._transport is None:
-            raise BrokerUnavailable("The dead letters were not opened")
-        return self._transport
-
-    def _fail(self, error: BatonError) -> None:
-        if self._failure is None:
-            self._failure = error
+    def _wake(self) -> None:
         self._told.set()
 
     def _raise_failure(self) -> None:

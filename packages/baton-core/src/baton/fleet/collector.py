@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from baton.command import Requester
 from baton.errors import (
-    BatonError,
     BrokerError,
     BrokerUnavailable,
     NotFound,
@@ -29,6 +28,7 @@ from baton.errors import (
 from baton.exchanges import output_exchange
 from baton.fleet.pool import connect, disconnect, patience
 from baton.fleet.reply import Reply, is_original, keys_of, read_reply
+from baton.fleet.session import Session
 from baton.fleet.tally import Tally
 from baton.message import new_id
 from baton.remembered import Remembered
@@ -38,8 +38,6 @@ from baton.transports import (
     Publication,
     Queue,
     Topology,
-    Transport,
-    TransportListener,
 )
 
 if TYPE_CHECKING:
@@ -58,15 +56,14 @@ are not taken, from servers that never stop."""
 _IDLE: Final = 5.0
 """Seconds after which the rest is: a broker wants its acknowledgements within half an hour."""
 _PATIENCE: Final = 0.5
-"""The share of the deadline that a target waits for the confirm of the one before it. A return
-comes before a confirm, and does not say which of several under way it is about."""
+"""The share of the deadline that a target waits for the confirm of the one before it."""
 _LESS_PATIENCE: Final = 0.02
 """The same, when one has waited in vain."""
 _REMEMBERED: Final = 50_000
 """Outputs by which one that is sent again is known; that happens soon, or not at all."""
 
 
-class Collector(TransportListener):
+class Collector(Session):
     """Sends one command and collects what is said to it.
 
     ::
@@ -79,7 +76,10 @@ class Collector(TransportListener):
     :class:`~baton.fleet.Collection` does more: it knows who is expected, and gives an account.
     """
 
+    unopened = "The collector is not connected"
+
     def __init__(self, configuration: Configuration, extension: Extension) -> None:
+        super().__init__()
         self.message_id: str | None = None
         self.targets: tuple[str, ...] = ()
         self.unroutable: tuple[str, ...] = ()
@@ -93,7 +93,6 @@ class Collector(TransportListener):
         self._requester = Requester.of(configuration, extension)
         self._exchange_out = output_exchange(configuration, extension).name
         self._reply_key = new_id()
-        self._transport: Transport | None = None
         self._listening = False
         self._sending = False
         self._is_answered = False
@@ -108,7 +107,6 @@ class Collector(TransportListener):
         self._unsettled: dict[int, str] = {}
         self._returned: dict[int, str] = {}
         self._progress = asyncio.Event()
-        self._failure: BatonError | None = None
 
     async def __aenter__(self) -> Self:
         """Connect to one host of the pool.
@@ -159,8 +157,8 @@ class Collector(TransportListener):
             if not self._listening:
                 await self._listen()
             self.tally.ask(targets)
-            # One after the other, as a transport sends them anyway (docs/adr/0013): so the time of
-            # an answer is that since its own command was sent.
+            # One after the other (docs/adr/0013): so the time of an answer is that since its own
+            # command was sent.
             patience = self._configuration.deadline * _PATIENCE
             for publication in publications[:-1]:
                 if not await self._publish(publication, patience):
@@ -305,17 +303,9 @@ class Collector(TransportListener):
         if key is not None:
             self._returned[number] = key
 
-    def channel_lost(self, error: BatonError) -> None:
-        """Part of the transport's listener: the broker refused something."""
-        self._fail(error)
-
     def cancelled(self, queue: str) -> None:
         """Part of the transport's listener: somebody deleted our queue."""
         self._fail(BrokerUnavailable(f"The reply queue {queue} was deleted"))
-
-    def lost(self, error: BrokerError) -> None:
-        """Part of the transport's listener: the connection has gone."""
-        self._fail(BrokerUnavailable(f"The connection to the broker was lost: {error}"))
 
     async def _listen(self) -> None:
         transport = self._require_transport()
@@ -415,11 +405,6 @@ class Collector(TransportListener):
         self.tally.give_up(self.targets)
         return Unroutable(self.targets, exchange, missing=True)
 
-    def _require_transport(self) -> Transport:
-        if self._transport is None:
-            raise BrokerUnavailable("The collector is not connected")
-        return self._transport
-
     def _acknowledge(self) -> None:
         if self._transport is not None:
             self._transport.acknowledge(self._taken)
@@ -441,8 +426,6 @@ class Collector(TransportListener):
         self.tally.add(reply, keys)
         return reply
 
-    def _fail(self, error: BatonError) -> None:
-        if self._failure is None:
-            self._failure = error
+    def _wake(self) -> None:
         self._progress.set()
         self._arrived.set()
