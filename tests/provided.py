@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import trustme
@@ -42,6 +43,7 @@ AUTHORITY = pytest.StashKey[trustme.CA]()
 CHROMIUM = pytest.StashKey[Path | NoBrowser]()
 PREPARED = pytest.StashKey[bool]()
 CLEANUP = pytest.StashKey[ExitStack]()
+T = TypeVar("T")
 NAME = "provided"
 COVERAGE = "COVERAGE_PROCESS_CONFIG"
 """By this variable coverage is taken of processes that a measured one starts."""
@@ -168,23 +170,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def rabbitmq(pytestconfig: pytest.Config) -> Broker:
     """The broker. A test that stops or freezes it need not mend it: ``vhost`` does."""
-    return _started(pytestconfig.stash[BROKER])
+    return _obtained(pytestconfig.stash[BROKER])
 
 
 @pytest.fixture(scope="session")
 def cluster(pytestconfig: pytest.Config) -> Cluster:
     """Three brokers as one. A test that stops, freezes or cuts off a node need not mend it: the
     virtual host that it makes by :func:`brokers.fresh_vhost` does."""
-    cluster = pytestconfig.stash[CLUSTER]
-    if isinstance(cluster, NoBroker):
-        pytest.fail(str(cluster), pytrace=False)
-    return cluster
+    return _obtained(pytestconfig.stash[CLUSTER])
 
 
 @pytest.fixture(scope="session")
 def tls_rabbitmq(pytestconfig: pytest.Config) -> Broker:
     """Another broker, that has a port for TLS and takes users from certificates."""
-    return _started(pytestconfig.stash[TLS_BROKER])
+    return _obtained(pytestconfig.stash[TLS_BROKER])
 
 
 @pytest.fixture(scope="session")
@@ -196,10 +195,7 @@ def ca(tls_rabbitmq: Broker, pytestconfig: pytest.Config) -> trustme.CA:
 @pytest.fixture(scope="session")
 def chromium_executable(pytestconfig: pytest.Config) -> Path:
     """The executable of a browser."""
-    found = pytestconfig.stash[CHROMIUM]
-    if isinstance(found, NoBrowser):
-        pytest.fail(str(found), pytrace=False)
-    return found
+    return _obtained(pytestconfig.stash[CHROMIUM])
 
 
 @pytest.fixture
@@ -212,10 +208,7 @@ def vhost(rabbitmq: Broker, request: pytest.FixtureRequest) -> Iterator[Vhost]:
 @pytest.fixture(scope="session")
 def postgresql_server(pytestconfig: pytest.Config) -> Server:
     """A PostgreSQL. A test that stops it need not mend it: ``postgresql`` does."""
-    server = pytestconfig.stash[POSTGRESQL]
-    if isinstance(server, NoDatabase):
-        pytest.fail(str(server), pytrace=False)
-    return server
+    return _obtained(pytestconfig.stash[POSTGRESQL])
 
 
 @pytest.fixture
@@ -283,7 +276,7 @@ def _cleanup(config: pytest.Config) -> ExitStack:
     return config.stash[CLEANUP]
 
 
-def _started(broker: Broker | NoBroker) -> Broker:
-    if isinstance(broker, NoBroker):
-        pytest.fail(str(broker), pytrace=False)
-    return broker
+def _obtained(found: T | NoBroker | NoDatabase | NoBrowser) -> T:
+    if isinstance(found, NoBroker | NoDatabase | NoBrowser):
+        pytest.fail(str(found), pytrace=False)
+    return found
