@@ -91,7 +91,11 @@ class World:
         self._runner = asyncio.Runner()
         self.loop = self._runner.get_loop()
         self.loop.set_exception_handler(lambda _, context: self.troubles.append(str(context)))
-        self.configuration = Configuration(rabbit_url=f"memory://{self._name}", pulse=60)
+        # The loop stands still while examples are made, however long that takes: no service was
+        # held up, nor has to find out what is left of its connections, as after a heartbeat.
+        self.configuration = Configuration(
+            rabbit_url=f"memory://{self._name}", pulse=60, rabbit_heartbeat=3600
+        )
         self.broker = memory_broker(self._name)
         self.service = kind(self.configuration, HERE)
         self.extension = find_extension(kind.extension)
