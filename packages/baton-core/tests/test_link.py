@@ -101,7 +101,7 @@ class Probe(Link):
 
     async def establish(self, transport: Transport) -> None:
         for _ in range(self.parts):
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
             self.progressed()
         await transport.declare(Topology())
         self.changed.set()
@@ -468,12 +468,12 @@ async def test_a_host_that_answers_slowly_is_not_given_up_while_it_is_connected_
     class Slow(Scripted):
         async def open(self) -> None:
             await super().open()
-            for _ in range(5):  # much longer than a deadline, in all
-                await asyncio.sleep(0.15)
+            for _ in range(5):  # longer than a deadline, in all
+                await asyncio.sleep(0.5)
                 self.answered()
 
     stage.kinds = {"a:1": Slow}
-    probe = link(rabbit_host="a:1", deadline=0.3)
+    probe = link(rabbit_host="a:1", deadline=2)
     await probe.until_phase(Phase.READY)
     assert [state.phase for state in probe.states] == [Phase.READY]
 
@@ -620,8 +620,8 @@ async def test_each_round_is_told_while_it_is_well_and_while_it_is_not(
 async def test_what_asks_for_much_has_a_deadline_for_each_part(
     stage: Stage, link: MakeLink
 ) -> None:
-    probe = link(deadline=0.3)
-    probe.parts = 10  # each takes 0.1 s
+    probe = link(deadline=2)
+    probe.parts = 5  # each takes 0.5 s, and a busy machine's second or so
     await probe.until_phase(Phase.READY)
     assert len(stage.opened) == 1
 
@@ -695,12 +695,12 @@ async def test_what_comes_as_the_deadline_passes_does_no_harm(stage: Stage, link
 async def test_an_answer_may_wait_behind_much_else(stage: Stage, link: MakeLink) -> None:
     class Busy(Scripted):
         async def declare(self, topology: Topology) -> None:
-            for _ in range(6):
-                await asyncio.sleep(0.1)
+            for _ in range(5):
+                await asyncio.sleep(0.5)
                 probe.progressed()  # as a link does when something is delivered
             await super().declare(topology)
 
     stage.kinds = {"a:1": Busy, "b:2": Busy}
-    probe = link(deadline=0.3)
+    probe = link(deadline=2)
     await probe.until_phase(Phase.READY)
     assert len(stage.opened) == 1
