@@ -19,6 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "names",
         "errors",
         "backoff",
+        "light",
         "message",
         "broker_url",
         "configuration_file",

@@ -10,11 +10,12 @@ import math
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Any, Final, NoReturn
 
 from baton.errors import InvalidMessage
+from baton.light import light
 from baton.text import shorten
 
 WIRE_VERSION: Final = 1
@@ -53,7 +54,7 @@ def is_reply_key(key: object) -> bool:
     return isinstance(key, str) and _REPLY_KEY.match(key) is not None
 
 
-@dataclass(frozen=True, slots=True)
+@light()
 class Envelope:
     """What travels beside a body.
 

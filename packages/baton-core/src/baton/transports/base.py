@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from baton.errors import BatonError, BrokerError
+from baton.light import light
 from baton.message import Envelope
 
 MAX_MESSAGE_SIZE: Final = 16 * 1024 * 1024
@@ -66,7 +67,7 @@ class Topology:
     bindings: Sequence[Binding] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@light()
 class Publication:
     """A message to publish. ``number`` is the owner's: a confirm names it."""
 
@@ -78,7 +79,7 @@ class Publication:
     mandatory: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@light(eq=False)
 class Delivery:
     """A message from a queue. ``tag`` means something on ``channel`` alone: a delivery is
     acknowledged there or not at all. ``received`` is the time of receipt, by
