@@ -18,6 +18,7 @@ from baton.message import END_HEADER, SPLAY_HEADER, Envelope, Message
 from baton.outbox import Outbox
 from baton.running import REMEMBERED, Limits, Origin
 from baton.server import Server
+from baton.time_limit import TimeLimit
 from baton.transports import Delivery, Publication
 
 SERVER = Server("camac.example.org", "production", ("shop",))
@@ -754,10 +755,10 @@ async def test_so_does_the_loop(
     desk = bench(consumer)
     handle = consumer.handle_message
 
-    async def odd(delivery: Delivery, timeout: float) -> Any:
+    async def odd(delivery: Delivery, limit: TimeLimit) -> Any:
         if b"odd" in delivery.body:
             raise SystemExit("odd")
-        return await handle(delivery, timeout)
+        return await handle(delivery, limit)
 
     monkeypatch.setattr(consumer, "handle_message", odd)
     await desk.process(*(desk.delivery({"type": "x", "n": n}) for n in ("odd", "even")))

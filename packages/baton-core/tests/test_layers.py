@@ -42,6 +42,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "systemd",
         "watched",
         "threads",
+        "time_limit",
         "kept",
         "stall",
     ),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +22,7 @@ from baton.text import shorten, words_of
 
 if TYPE_CHECKING:
     from baton.server import Server
+    from baton.time_limit import TimeLimit
     from baton.transports import Delivery
 
 logger = logging.getLogger(__name__)
@@ -104,50 +104,50 @@ class Consumer(Observable):
         """
         raise NotImplementedError
 
-    async def handle_message(self, delivery: Delivery, timeout: float) -> Outcome:
-        """Decode *delivery* and process it on the event loop, for *timeout* seconds at most."""
-        with self._guard() as outcome:
+    async def handle_message(self, delivery: Delivery, limit: TimeLimit) -> Outcome:
+        """Decode *delivery* and process it on the event loop, within *limit*.
+
+        A handler never wounds the service: whatever it raises is notified as an error. Raises
+        CancelledError when the service gives up on it.
+        """
+        outcome = Outcome()
+        try:
             message = decode(delivery)
             outcome.type = message.type
-            deadline = asyncio.timeout(timeout)
             try:
-                async with deadline:
+                with limit:
                     result = self.process_message(message)
                     if result is not None:
                         await result
             except TimeoutError:
-                if deadline.expired():
-                    raise HandlerTimeout(f"{message.type} took more than {timeout:g} s") from None
+                if not limit.expired:
+                    raise
+                raise HandlerTimeout(f"{message.type} took more than {limit.seconds:g} s") from None
+        except BaseException as error:  # SystemExit too
+            if _is_given_up(error):
                 raise
+            self._fail(outcome, error)
         return outcome
 
     def handle_message_blocking(self, delivery: Delivery) -> Outcome:
-        """Decode *delivery* and process it in the calling thread, which may be held up."""
-        with self._guard() as outcome:
+        """Decode *delivery* and process it in the calling thread, which may be held up. Raises
+        nothing, either."""
+        outcome = Outcome()
+        try:
             message = decode(delivery)
             outcome.type = message.type
             result = self.process_message(message)
-            if inspect.isawaitable(result):
+            if result is not None and inspect.isawaitable(result):
                 if inspect.iscoroutine(result):
                     result.close()
                 raise TypeError("process_message returned an awaitable: declare it async def")
+        except BaseException as error:  # noqa: BLE001  (SystemExit too)
+            self._fail(outcome, error)
         return outcome
 
-    @contextmanager
-    def _guard(self) -> Iterator[Outcome]:
-        """A handler never wounds the service: whatever it raises is notified as an error."""
-        outcome = Outcome()
-        try:
-            yield outcome
-        except asyncio.CancelledError as error:
-            task = _current_task()
-            if task is not None and task.cancelling():
-                raise  # the service gives up on the handler
-            outcome.error = error
-        except BaseException as error:  # noqa: BLE001  (SystemExit too)
-            outcome.error = error
-        if outcome.error is not None:
-            outcome.untold = self.notify_failure(outcome.error)
+    def _fail(self, outcome: Outcome, error: BaseException) -> None:
+        outcome.error = error
+        outcome.untold = self.notify_failure(error)
 
     def notify_failure(self, error: BaseException) -> BaseException | None:
         """Notify that a command ended with *error*; never raises, but returns what kept it from
@@ -181,8 +181,10 @@ def decode(delivery: Delivery) -> Message:
     )
 
 
-def _current_task() -> asyncio.Task[None] | None:
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
+def _is_given_up(error: BaseException) -> bool:
+    """Whether *error* is that somebody cancels the task that the handler runs in. A handler may
+    raise CancelledError for itself."""
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

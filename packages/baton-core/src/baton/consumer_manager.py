@@ -31,6 +31,7 @@ from baton.outputs import Outputs
 from baton.remembered import Remembered
 from baton.running import Command, Limits, Origin, Source, stopping, too_often
 from baton.splay import Held, draw
+from baton.time_limit import TimeLimit
 from baton.where import parse_header
 from baton.worker import Mailbox, Worker
 
@@ -205,25 +206,31 @@ class ConsumerManager:
             mailbox.post(lambda: self._outputs.publish(command, body))
 
     async def _run(self) -> None:
+        limit = TimeLimit(self._limits.timeout)
+        try:
+            while True:
+                await self._do_what_came(limit)
+                self._settle()
+                self._wake.clear()
+                await self._wake.wait()
+        finally:
+            limit.close()
+
+    async def _do_what_came(self, limit: TimeLimit) -> None:
         clock = time.monotonic
         turn = clock()
-        while True:
-            while (self._due or self._buffer) and self._outbox.open:
-                command = self._next()
-                if command is not None:
-                    await self._do(command)
-                if clock() - turn > _TURN:
-                    await asyncio.sleep(0)
-                    turn = clock()
-            self._settle()
-            self._wake.clear()
-            await self._wake.wait()
-            turn = clock()
+        while (self._due or self._buffer) and self._outbox.open:
+            command = self._next()
+            if command is not None:
+                await self._do(command, limit)
+            if clock() - turn > _TURN:
+                await asyncio.sleep(0)
+                turn = clock()
 
-    async def _do(self, command: Command) -> None:
+    async def _do(self, command: Command, limit: TimeLimit) -> None:
         _current.set(command)
         try:
-            self._conclude(command, await self._handle(command))
+            self._conclude(command, await self._handle(command, limit))
         except asyncio.CancelledError:
             raise  # it is concluded, unless the service gives up on it
         except BaseException:
@@ -231,9 +238,9 @@ class ConsumerManager:
             raise
         _current.set(None)
 
-    async def _handle(self, command: Command) -> Outcome:
+    async def _handle(self, command: Command, limit: TimeLimit) -> Outcome:
         try:
-            return await self.consumer.handle_message(command.delivery, self._limits.timeout)
+            return await self.consumer.handle_message(command.delivery, limit)
         except asyncio.CancelledError as error:
             if not self._stopped:
                 # The handler cancelled the task that it runs in, or somebody did: another goes on.
