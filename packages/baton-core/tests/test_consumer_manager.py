@@ -69,7 +69,7 @@ class Bench:
             Origin("out", "baton-test", "guest", instance="me"),
             self.outbox,
             limits=Limits(timeout=5),
-            flush=self.flush_soon,
+            outlet=self,
             source=self,
         )
         self.outbox.on_open(self.manager.wake)
@@ -108,9 +108,12 @@ class Bench:
     def flush_soon(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self.flush)
+            asyncio.get_running_loop().call_soon(self._send)
 
     def flush(self) -> None:
+        """There are other consumers, so to say."""
+
+    def _send(self) -> None:
         self._scheduled = False
         taken = self.outbox.take()
         self.published += taken

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -154,7 +155,7 @@ def test_a_thread_that_claims_and_waits_while_outputs_are_confirmed_is_woken() -
     class Slow:
         """The outbox's lock, for which the confirming thread loses the race once."""
 
-        def __init__(self, lock: threading.Condition) -> None:
+        def __init__(self, lock: AbstractContextManager[bool]) -> None:
             self.lock = lock
 
         def __enter__(self) -> bool:
@@ -170,7 +171,7 @@ def test_a_thread_that_claims_and_waits_while_outputs_are_confirmed_is_woken() -
         def __getattr__(self, name: str) -> Any:
             return getattr(self.lock, name)
 
-    outbox._room = Slow(outbox._room)  # type: ignore[assignment]
+    outbox._lock = Slow(outbox._lock)  # type: ignore[assignment]
     outbox.confirm([1])
     worker.join(5)
     assert claims == [1, 2]

@@ -117,7 +117,7 @@ class Channel(Watched):
                 remembered=max(REMEMBERED, 2 * settings.prefetch),
                 deliveries=settings.delivery_limit,
             ),
-            flush=self._outbound.flush_soon,
+            outlet=self._outbound,
             source=self._inbound,
         )
         manager.quiet = self.quiet
@@ -151,7 +151,7 @@ class Channel(Watched):
         self._outbox.close()
         for manager in self.managers:
             manager.stop()
-        self._inbound.settle()
+        self.settle()
         await asyncio.gather(self._inbound.stop(), self._outbound.stop())
         return abandoned
 
@@ -166,6 +166,10 @@ class Channel(Watched):
         """*link* has reached the broker: so can the other one. Of two that pause for random times,
         the first ends both."""
         (self._outbound if link is self._inbound else self._inbound).try_now()
+
+    def settle(self) -> None:
+        """Acknowledge what is done with, without another turn of the loop."""
+        self._inbound.settle()
 
     def note_round(self, link: Link) -> None:
         """A link went round: tell the watchers of the pulse if both have."""
@@ -361,7 +365,7 @@ class _PublishingLink(Link):
         super().__init__(configuration, name, channel.refresh_state)
         self._channel = channel
         self._outbox = outbox
-        self._scheduled = False
+        self._scheduled: asyncio.Handle | None = None
         self._unanswered = False
         self._drained = asyncio.Event()
 
@@ -392,14 +396,21 @@ class _PublishingLink(Link):
 
     def flush_soon(self) -> None:
         """Send what is new in the outbox at the end of this turn of the loop."""
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        if self._scheduled is None:
+            self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
+
+    def flush(self) -> None:
+        """A consumer has said what it had to say: that need not wait until the turn is over. Where
+        there are others, what they say goes with it."""
+        if self._scheduled is not None and len(self._channel.managers) == 1:
+            self._scheduled.cancel()
+            self._flush()
 
     def confirmed(self, numbers: Sequence[int]) -> None:
         self._unanswered = False
         self.progressed()
         self._outbox.confirm(numbers)
+        self._channel.settle()
         self._look_if_drained()
         if self.doubt:
             self.doubt = ""
@@ -447,7 +458,7 @@ class _PublishingLink(Link):
         self.flush_soon()
 
     def _flush(self) -> None:
-        self._scheduled = False
+        self._scheduled = None
         if self.transport is not None and self.state.phase is Phase.READY:
             self._send(self.transport)
 

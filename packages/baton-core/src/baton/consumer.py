@@ -16,7 +16,7 @@ from baton.errors import (
     InvalidMessage,
     Reject,
 )
-from baton.message import Message
+from baton.message import Message, decode_body
 from baton.observer import Observable
 from baton.text import shorten, words_of
 
@@ -171,7 +171,8 @@ def error_text(error: BaseException) -> str:
 
 def decode(delivery: Delivery) -> Message:
     """The message that *delivery* carries; raises InvalidMessage."""
-    return Message.decode(
+    return Message(
+        decode_body(delivery.body),
         delivery.body,
         delivery.envelope,
         delivery.routing_key,

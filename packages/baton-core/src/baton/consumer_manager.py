@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +29,7 @@ from baton.message import (
 from baton.outbox import Outbox
 from baton.outputs import Outputs
 from baton.remembered import Remembered
-from baton.running import Command, Limits, Origin, Source, stopping, too_often
+from baton.running import Command, Limits, Origin, Outlet, Source, stopping, too_often
 from baton.splay import Held, draw
 from baton.time_limit import TimeLimit
 from baton.where import parse_header
@@ -51,7 +51,7 @@ _current: ContextVar[Command | None] = ContextVar("baton_command", default=None)
 class ConsumerManager:
     """Runs one consumer.
 
-    *outbox* takes its outputs; *flush* is called when some are to be sent; *source* hears what
+    *outbox* takes its outputs; *outlet* hears that some are to be sent; *source* hears what
     becomes of deliveries. Everything but :meth:`update` happens on the event loop.
     """
 
@@ -63,14 +63,17 @@ class ConsumerManager:
         outbox: Outbox,
         *,
         limits: Limits,
-        flush: Callable[[], None],
+        outlet: Outlet,
         source: Source,
     ) -> None:
         self.consumer = consumer
         self.queue = queue
         self._extension = origin.app_id
         self._outbox = outbox
-        self._outputs = Outputs(consumer, origin, outbox, flush=flush, confirmed=self._confirmed)
+        self._outputs = Outputs(
+            consumer, origin, outbox, flush=outlet.flush_soon, confirmed=self._confirmed
+        )
+        self._outlet = outlet
         self.durable = consumer.durable
         """Whether its commands wait while it is away."""
         self.returned: list[Delivery] = []
@@ -210,6 +213,7 @@ class ConsumerManager:
         try:
             while True:
                 await self._do_what_came(limit)
+                self._outlet.flush()
                 self._settle()
                 self._wake.clear()
                 await self._wake.wait()
@@ -321,14 +325,12 @@ class ConsumerManager:
             self._come_again(delivery)
             return None
         try:
-            where = parse_header(envelope.headers.get(WHERE_HEADER))
-            is_meant = where.matches(self.consumer.server)
-            delay = draw(envelope.headers.get(SPLAY_HEADER)) if is_meant else 0.0
+            delay = self._delay(envelope.headers)
         except Exception as error:  # noqa: BLE001  (whatever a filter and facts do to each other)
             self._running.add(command)
             self._refuse(command, error)
             return None
-        if not is_meant:
+        if delay is None:
             logger.debug("For other servers: %r", envelope.message_id)
             self._source.acknowledge(delivery)
             return None
@@ -343,6 +345,14 @@ class ConsumerManager:
             self._hold(command, delay)
             return None
         return command
+
+    def _delay(self, headers: Mapping[str, Any]) -> float | None:
+        """For how many seconds the server waits, as *headers* have it; None if what they ask for
+        is for other servers. Raises InvalidFilter, InvalidMessage, and what facts do."""
+        conditions, splay = headers.get(WHERE_HEADER), headers.get(SPLAY_HEADER)
+        if conditions is not None and not parse_header(conditions).matches(self.consumer.server):
+            return None
+        return 0.0 if splay is None else draw(splay)
 
     def _is_stale(self, delivery: Delivery) -> bool:
         """Whether it came under a key that the consumer had once, and has not any more. A dead
@@ -431,7 +441,8 @@ class ConsumerManager:
 
     def _confirmed(self, command: Command) -> None:
         command.unconfirmed -= 1
-        self._complete(command)
+        if not command.unconfirmed:
+            self._complete(command)
 
     def _complete(self, command: Command) -> None:
         if command.finished and not command.unconfirmed and command in self._running:

@@ -40,11 +40,6 @@ class Output:
     number: int = 0
     sent: bool = False
 
-    @property
-    def size(self) -> int:
-        """What it counts for against the outbox's bound, in bytes."""
-        return len(self.body) + OVERHEAD
-
     def publication(self) -> Publication:
         """What goes to the transport."""
         envelope = self.envelope
@@ -65,7 +60,8 @@ class Outbox:
         self._size = size
         self._count = 0
         self._bytes = 0
-        self._room = threading.Condition()
+        self._lock = threading.RLock()
+        self._room = threading.Condition(self._lock)
         self._closed = False
         self._number = 0
         self._outputs: dict[int, Output] = {}
@@ -93,8 +89,8 @@ class Outbox:
         """
         if size > MAX_MESSAGE_SIZE:
             raise MessageTooLarge(size, MAX_MESSAGE_SIZE)
-        with self._room:
-            if wait:
+        with self._lock:
+            if wait and not self.open:
                 self._room.wait_for(lambda: self.open or self._closed)
             if self._closed:
                 raise OutboxFull("The service is stopping, outputs are not taken any more")
@@ -104,12 +100,14 @@ class Outbox:
                     f"{self._count:,} outputs ({self._bytes:,} bytes) wait for the broker, "
                     f"{self._messages:,} ({self._size:,} bytes) may"
                 )
-            self._claim(size)
+            self._count += 1
+            self._bytes = total
 
     def reserve_beyond(self, size: int) -> None:
         """Claim room even where there is none: for what must not be refused, and is small."""
-        with self._room:
-            self._claim(size)
+        with self._lock:
+            self._count += 1
+            self._bytes += size + OVERHEAD
 
     def add(self, output: Output) -> None:
         """Take *output*, whose room was reserved."""
@@ -164,22 +162,19 @@ class Outbox:
 
     def close(self) -> None:
         """Take no more, and let go of the threads that wait for room."""
-        with self._room:
+        with self._lock:
             self._closed = True
             self._room.notify_all()
-
-    def _claim(self, size: int) -> None:
-        self._count += 1
-        self._bytes += size + OVERHEAD
 
     def _release(self, outputs: Sequence[Output], saved: int = 0) -> None:
         if not outputs and not saved:
             return
-        with self._room:
+        size = saved + sum([len(output.body) + OVERHEAD for output in outputs])
+        with self._lock:
             # In here: a worker thread may claim, and then wait, in between.
             was_open = self.open
             self._count -= len(outputs)
-            self._bytes -= saved + sum(output.size for output in outputs)
+            self._bytes -= size
             is_open = self.open
             if is_open and not was_open:
                 self._room.notify_all()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from baton.consumer import error_text
@@ -19,7 +21,6 @@ from baton.message import (
     WIRE_VERSION,
     Envelope,
     encode_body,
-    new_id,
 )
 from baton.outbox import Outbox, Output
 
@@ -49,6 +50,8 @@ class Outputs:
         self._outbox = outbox
         self._flush = flush
         self._confirmed = confirmed
+        # From one random number on, and not each of its own: that took 1 µs of an output.
+        self._ids = map("{:032x}".format, count(secrets.randbits(127)))
 
     def publish(self, command: Command | None, body: bytes) -> None:
         """Say *body*, for which room in the outbox is reserved, to all monitors and to whoever sent
@@ -109,7 +112,7 @@ class Outputs:
             routing_key=key,
             body=body,
             envelope=Envelope(
-                message_id=new_id(),
+                message_id=next(self._ids),
                 correlation_id=correlation_id,
                 timestamp=time.time(),
                 user_id=self._origin.user_id,

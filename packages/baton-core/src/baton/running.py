@@ -107,6 +107,16 @@ class Source(Protocol):
         """Its queue is not to have what is sent to the key of *delivery* any more."""
 
 
+class Outlet(Protocol):
+    """Where outputs go that are in the outbox. Nothing of it waits, nor raises."""
+
+    def flush_soon(self) -> None:
+        """There are some: they are to be sent when this turn of the event loop is over."""
+
+    def flush(self) -> None:
+        """There are no more for now: they may be sent at once."""
+
+
 def stopping() -> Stopping:
     """Said of a command that waited for its splay."""
     return Stopping("The service was stopped before the splay was over: nothing was done")
