@@ -66,6 +66,17 @@ def test_frames_are_cut_as_they_are_asked_for() -> None:
     assert "300 bytes, at most 100" in frames.fault
 
 
+def test_what_was_read_by_whoever_asks_is_not_cut() -> None:
+    frames = Frames()
+    data, spans = frames.feed(STREAM + BEAT[:3])
+    assert next(spans)[0] == METHOD
+    frames.passed(len(STREAM) - len(BEAT) - 300)
+    frames.passed(len(STREAM))
+    assert list(spans) == []
+    assert frames.kept == BEAT[:3]
+    assert data == STREAM + BEAT[:3]
+
+
 def test_a_frame_that_is_too_long_is_not_waited_for() -> None:
     frames = Frames()
     frames.limit = 100

@@ -49,6 +49,23 @@ def tap(reader: Reader) -> Tap:
     return tap
 
 
+def test_readers_tell_once_what_they_read_of_all_that_came(tap: Tap, reader: Reader) -> None:
+    other = Reader()
+    tap.attach(7, other)
+    tap.feed(OTHERS)
+    tap.tell()
+    assert reader.told == other.told == 0
+    tap.feed(delivery(1) + OTHERS + frames(Basic.Ack(1)))
+    assert reader.told == 0, "it is still to be passed on"
+    tap.tell()
+    tap.tell()
+    assert (reader.told, other.told) == (1, 0)
+    tap.feed(delivery(2) + frames(Basic.Ack(1))[:-1] + bytes(1))
+    tap.tell()
+    assert tap.fault is not None
+    assert reader.told == 2, "what came before a fault is told, too"
+
+
 def test_other_frames_are_passed_on_unchanged_and_in_order(tap: Tap, reader: Reader) -> None:
     stream = OTHERS + delivery(1) + CONSUMED + BEAT + frames(Basic.Ack(1)) + OTHERS
     assert tap.feed(stream) == OTHERS + CONSUMED + BEAT + OTHERS

@@ -65,6 +65,30 @@ async def test_deliveries_that_come_before_their_consumer_is_confirmed(
     assert {each.queue for each in seen.deliveries} == {QUEUE}
 
 
+async def test_a_listener_that_raises_does_not_cost_the_connection(
+    peer: Peer, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport, seen = opened
+    loop = asyncio.get_running_loop()
+    fault: asyncio.Future[BaseException] = loop.create_future()
+    loop.set_exception_handler(lambda _, context: fault.set_result(context["exception"]))
+
+    def fail(_: object) -> None:
+        raise MemoryError
+
+    await transport.consume(QUEUE, 10)
+    with monkeypatch.context() as patched:
+        patched.setattr(seen, "confirmed", fail)
+        transport.publish([publication(1)])
+        await peer.until(lambda: peer.published)
+        peer.say(Basic.Ack(1, False))
+        async with asyncio.timeout(10):
+            assert isinstance(await fault, MemoryError)
+    peer.send(on_data_channel(peer, delivery(1)))
+    await seen.until(lambda: seen.deliveries)
+    assert not seen.losses
+
+
 async def test_acknowledgements_of_a_turn_are_one(peer: Peer, opened: Open) -> None:
     transport, seen = opened
     await transport.consume(QUEUE, 10)

@@ -6,6 +6,7 @@ under aio-pika, publishes and acknowledgements are put into it. Everything else 
 ``tables``           field tables, in bytes and back
 ``properties``       an envelope as the properties of a message, and back
 ``inbox``            what arrives on a data channel
+``whole``            the messages among it that have arrived whole, read at once
 ``confirms``         which publications the broker has, refused or returned
 ``outgoing``         publishes, acknowledgements and rejections as bytes
 ``tap``              tells what is the data path's, and what is aio-pika's

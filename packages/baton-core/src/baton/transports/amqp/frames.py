@@ -47,6 +47,7 @@ class Frames:
         self.limit = UNTUNED
         self.fault = ""
         self._kept: list[bytes] = []
+        self._at = 0
         self._has = 0
         self._needs = HEAD.size
 
@@ -58,8 +59,9 @@ class Frames:
     def feed(self, data: bytes) -> tuple[bytes, Iterator[Span]]:
         """The bytes that the frames are in which are whole now, and those frames, in order.
 
-        They are cut one by one, as they are asked for: ``limit`` may change in between. All have
-        to be asked for before the next call, unless nothing is to be read any more.
+        They are cut one by one, as they are asked for: ``limit`` may change in between, and what
+        was :meth:`passed` is not cut. All have to be asked for before the next call, unless nothing
+        is to be read any more.
         """
         if self.fault:
             return b"", iter(())
@@ -71,8 +73,13 @@ class Frames:
             data = b"".join(self._kept)
         return data, self._cut(data)
 
+    def passed(self, at: int) -> None:
+        """What stands before *at* was read by whoever asks for the frames."""
+        self._at = at
+
     def _cut(self, data: bytes) -> Iterator[Span]:
-        at, size = 0, len(data)
+        self._at = at = 0
+        size = len(data)
         needs = HEAD.size
         unpack = HEAD.unpack_from
         while size - at >= HEAD.size:
@@ -90,8 +97,9 @@ class Frames:
             if data[after - 1] != END:
                 self.fault = f"a frame of {carried:,} bytes has no end"
                 break
+            self._at = after
             yield kind, channel, at + HEAD.size, after - 1
-            at = after
+            at = self._at
         rest = b"" if self.fault else data[at:]
         self._kept = [rest] if rest else []
         self._has, self._needs = len(rest), needs

@@ -12,6 +12,7 @@ from baton.message import Envelope
 from baton.transports.amqp import frames
 from baton.transports.amqp.confirms import Confirms
 from baton.transports.amqp.properties import BARE, Undecodable, decode_properties
+from baton.transports.amqp.whole import WholeMessages
 from baton.transports.base import MAX_MESSAGE_SIZE, Delivery
 from baton.transports.rabbitmq_terms import delivery_count
 
@@ -55,6 +56,7 @@ class Inbox:
         self._channel = channel
         self._queues = queues
         self._confirms = confirms
+        self._whole = WholeMessages(channel, queues)
         self.now = 0.0
         """When what is being read was received, by ``time.monotonic()``."""
         self._heard = Heard()
@@ -75,6 +77,13 @@ class Inbox:
         """What was read since the last time."""
         heard, self._heard = self._heard, Heard()
         return heard
+
+    def read_whole(self, data: bytes, at: int, limit: int) -> int:
+        """Read the deliveries that stand whole at *at* in *data*, in frames that carry at most
+        *limit* bytes. Where that ends."""
+        if self._content is not None:
+            return at
+        return self._whole.read(data, at, limit, self.now, self._heard.delivered)
 
     def read(self, kind: int, data: bytes, start: int, end: int) -> bool:
         """Read a frame, whose contents are ``data[start:end]``; false if it is none of ours.

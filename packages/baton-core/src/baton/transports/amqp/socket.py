@@ -83,6 +83,7 @@ class _TappedProtocol(asyncio.StreamReaderProtocol):
         passed = self._tap.feed(data)
         if passed:
             super().data_received(passed)
+        self._tap.tell()
         if self._tap.fault is not None and self._passed_on.exception() is None:
             self._passed_on.set_exception(self._tap.fault)
 

@@ -56,9 +56,18 @@ class Attached(ABC):
     """What reads the frames of a channel."""
 
     @abstractmethod
+    def read_whole(self, data: bytes, at: int, limit: int, now: float) -> int:
+        """Read the messages of the channel that stand whole at *at* in *data*, received at *now*,
+        in frames that carry at most *limit* bytes. Where that ends: *at* if there is none."""
+
+    @abstractmethod
     def read(self, kind: int, data: bytes, start: int, end: int, now: float) -> bool:
         """Read a frame that carries ``data[start:end]`` and was received at *now*, by
         ``time.monotonic()``. False if it is to be passed on. Raises Malformed."""
+
+    @abstractmethod
+    def tell(self) -> None:
+        """All that has arrived is read, and passed on: tell what it said. Raises nothing."""
 
     @abstractmethod
     def detached(self) -> None:
@@ -89,6 +98,7 @@ class Tap:
         self._opened = {0}
         self._frames = Frames()
         self._attached: dict[int, Attached] = {}
+        self._untold: dict[Attached, None] = {}
         self._opening: bytes | None = b""
         self._foreign = False
         self._passed = 0.0
@@ -125,6 +135,14 @@ class Tap:
             return BEAT
         return passed
 
+    def tell(self) -> None:
+        """Have the readers tell what they have read. To be called when what :meth:`feed` returned
+        was passed on: they answer in the turn of the loop in which they were asked."""
+        if self._untold:
+            untold, self._untold = self._untold, {}
+            for reader in untold:
+                reader.tell()
+
     def _begin(self, data: bytes) -> bytes:
         """The stream from its beginning, once there is enough to tell what it is."""
         opening = (self._opening or b"") + data
@@ -140,12 +158,19 @@ class Tap:
 
     def _read(self, data: bytes, spans: Iterable[Span]) -> bytes:
         passed = []
+        frames = self._frames
         for kind, channel, start, end in spans:
             if channel not in self._opened and not self._opens(channel, kind, data, start, end):
                 self.fault = Damaged(f"a frame for the channel {channel}, which is not open")
                 break
             reader = self._attached.get(channel)
             if reader is not None and kind != HEARTBEAT:
+                self._untold[reader] = None
+                if kind == METHOD:
+                    at = reader.read_whole(data, start - HEAD.size, frames.limit, self.heard)
+                    if at > start:
+                        frames.passed(at)
+                        continue
                 try:
                     if reader.read(kind, data, start, end, self.heard):
                         continue

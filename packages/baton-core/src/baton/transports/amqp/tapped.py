@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from baton.transports.amqp import outgoing
 from baton.transports.amqp.confirms import Confirms
-from baton.transports.amqp.inbox import Inbox
+from baton.transports.amqp.inbox import Heard, Inbox
 from baton.transports.amqp.path import NO_QUEUE, DataPath
 from baton.transports.amqp.tap import Attached, Tap
 
@@ -60,7 +60,6 @@ class TappedPath(DataPath, Attached):
         self._blocked = False
         self._draining: asyncio.Task[None] | None = None
         self._shut = False
-        self._telling = False
         self._acknowledging = False
         tap.attach(channel.number, self)
 
@@ -97,13 +96,21 @@ class TappedPath(DataPath, Attached):
         self._blocked = blocked
         self._send()
 
+    def read_whole(self, data: bytes, at: int, limit: int, now: float) -> int:
+        self._inbox.now = now
+        return self._inbox.read_whole(data, at, limit)
+
     def read(self, kind: int, data: bytes, start: int, end: int, now: float) -> bool:
         self._inbox.now = now
-        taken = self._inbox.read(kind, data, start, end)
-        if not self._telling and self._inbox:
-            self._telling = True
-            self._loop.call_soon(self._tell)
-        return taken
+        return self._inbox.read(kind, data, start, end)
+
+    def tell(self) -> None:
+        if not self.ended and self._inbox:
+            try:
+                self._tell(self._inbox.take())
+            except Exception as error:  # noqa: BLE001  (of the listener: no fault of the connection)
+                context = {"message": "What was heard could not be told", "exception": error}
+                self._loop.call_exception_handler(context)
 
     def detached(self) -> None:
         # What is sent on a closed channel costs the connection. What came before is still told.
@@ -116,11 +123,7 @@ class TappedPath(DataPath, Attached):
         self._queues[tag.encode()] = queue
         return _never_called
 
-    def _tell(self) -> None:
-        self._telling = False
-        heard = self._inbox.take()
-        if self.ended:
-            return
+    def _tell(self, heard: Heard) -> None:
         for number in heard.returned:
             self._listener.returned(number, NO_QUEUE)
         if heard.confirmed:
@@ -147,7 +150,7 @@ class TappedPath(DataPath, Attached):
             if self._writer.waiting >= MOST_UNSENT:
                 self._draining = self._loop.create_task(self._drain())
                 return
-            self._writer.write(self._next_batch())
+            self._writer.send(self._next_batch())
 
     def _next_batch(self) -> bytes:
         batch, size = [], 0
@@ -195,7 +198,7 @@ class TappedPath(DataPath, Attached):
             for tag, multiple in self._acknowledgements.take()
         ]
         if answers and not self._shut:
-            self._writer.write(b"".join(answers))
+            self._writer.send(b"".join(answers))
 
 
 async def _never_called(message: object) -> None:
