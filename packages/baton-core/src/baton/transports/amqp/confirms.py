@@ -48,7 +48,10 @@ class Confirms:
             return [] if number is None else [number]
         # 0 means all. What was answered one by one is passed over.
         end = self._next if tag == 0 else min(tag + 1, self._next)
-        numbers = [self._take(each) for each in range(self._lowest, end)]
+        if self._addresses:
+            numbers = [self._take(each) for each in range(self._lowest, end)]
+        else:
+            numbers = [self._open.pop(each, None) for each in range(self._lowest, end)]
         self._lowest = max(self._lowest, end)
         return [number for number in numbers if number is not None]
 

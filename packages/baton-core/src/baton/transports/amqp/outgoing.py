@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from baton.transports.amqp.frames import BODY, END, HEAD, HEADER, METHOD, OVERHEAD
-from baton.transports.amqp.properties import encode_properties, familiar
+from baton.transports.amqp.properties import encode_properties, short
 
 if TYPE_CHECKING:
     from baton.transports.base import Publication
 
 _PUBLISH: Final = struct.Struct(">HHH")
-_CONTENT: Final = struct.Struct(">HHQ")
+_CONTENT: Final = struct.Struct(">BHIHHQ")
+_CONTENT_FIELDS: Final = _CONTENT.size - HEAD.size
 _ANSWER: Final = struct.Struct(">BHIHHQBB")
 _MULTIPLE: Final = 1
 _REQUEUE: Final = 2
@@ -27,28 +29,35 @@ def publish(channel: int, publication: Publication, frame_limit: int) -> bytes:
 
     Raises TypeError, ValueError or struct.error for what cannot be said on the wire.
     """
-    method = (
-        _PUBLISH.pack(60, 40, 0)
-        + familiar(publication.exchange)
-        + familiar(publication.routing_key)
-        + (_MANDATORY if publication.mandatory else _NOT_MANDATORY)
-    )
+    method = _method(publication.exchange, publication.routing_key, publication.mandatory)
+    properties = encode_properties(publication.envelope)
     body = publication.body
-    header = _CONTENT.pack(60, 0, len(body)) + encode_properties(publication.envelope)
-    if len(header) > frame_limit:
-        raise ValueError(f"Properties of {len(header):,} bytes, at most {frame_limit:,}")
+    size = len(body)
+    carried = _CONTENT_FIELDS + len(properties)
+    if carried > frame_limit:
+        raise ValueError(f"Properties of {carried:,} bytes, at most {frame_limit:,}")
     parts = [
         HEAD.pack(METHOD, channel, len(method)),
         method,
         _END,
-        HEAD.pack(HEADER, channel, len(header)),
-        header,
+        _CONTENT.pack(HEADER, channel, carried, 60, 0, size),
+        properties,
         _END,
     ]
-    for at in range(0, len(body), frame_limit):
-        part = body if len(body) <= frame_limit else body[at : at + frame_limit]
-        parts += (HEAD.pack(BODY, channel, len(part)), part, _END)
+    if 0 < size <= frame_limit:
+        parts += (HEAD.pack(BODY, channel, size), body, _END)
+    else:
+        for at in range(0, size, frame_limit):
+            part = body[at : at + frame_limit]
+            parts += (HEAD.pack(BODY, channel, len(part)), part, _END)
     return b"".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _method(exchange: str, routing_key: str, mandatory: bool) -> bytes:
+    """What says where a message goes: outputs have the same few places all the time."""
+    bits = _MANDATORY if mandatory else _NOT_MANDATORY
+    return _PUBLISH.pack(60, 40, 0) + short(exchange) + short(routing_key) + bits
 
 
 def acknowledge(channel: int, tag: int, multiple: bool) -> bytes:
@@ -97,10 +106,13 @@ class Acknowledgements:
         tags, self._tags = sorted(self._tags), []
         self._pass_over()
         run = 0
-        while run < len(tags) and tags[run] == self._lowest:
+        for tag in tags:
+            if tag != self._lowest:
+                break
             run += 1
             self._lowest += 1
-            self._pass_over()
+            if self._ahead:
+                self._pass_over()
         if run:
             yield tags[run - 1], run > 1
         for tag in tags[run:]:

@@ -25,6 +25,7 @@ _LATEST: Final = 253_402_300_800
 
 _U8: Final = struct.Struct(">B")
 _U32: Final = struct.Struct(">I")
+_SIZED: Final = struct.Struct(">BI")
 _U64: Final = struct.Struct(">Q")
 _DECIMAL: Final = struct.Struct(">Bi")
 _F32: Final = struct.Struct(">f")
@@ -73,11 +74,8 @@ def decode_table(data: bytes, at: int, depth: int = 0) -> tuple[dict[str, Any], 
         at = begin + data[at]
         if at > end:
             raise ValueError("A key is longer than its table")
-        key = data[begin:at].decode()
-        if data[at : at + 1] == b"S":
-            table[key], at = _decode_text(data, at + 1)
-        else:
-            table[key], at = _decode_value(data, at, depth)
+        key = _decode_key(data[begin:at])
+        table[key], at = _decode_value(data, at, depth)
     return table, end
 
 
@@ -96,10 +94,17 @@ def encode_table(table: Mapping[str, Any]) -> bytes:
     parts = []
     for key in sorted(table):
         value = table[key]
+        encode = _USUAL.get(type(value), _encode_value)
         parts.append(_encode_key(key))
-        parts.append(_encode_text(value) if type(value) is str else _encode_value(value))
+        parts.append(encode(value))
     encoded = b"".join(parts)
     return _U32.pack(len(encoded)) + encoded
+
+
+@lru_cache(maxsize=256)
+def _decode_key(name: bytes) -> str:
+    """Headers have the same few names all the time."""
+    return name.decode()
 
 
 def _decode_value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
@@ -108,7 +113,13 @@ def _decode_value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     kind = data[at]
     at += 1
     if kind == _TEXT:
-        return _decode_text(data, at)
+        begin = at + 4
+        at = begin + _U32.unpack_from(data, at)[0]
+        raw = data[begin:at]
+        try:
+            return raw.decode(), at
+        except UnicodeDecodeError:
+            return raw, at
     fixed = _FIXED.get(kind)
     if fixed is not None:
         return fixed.unpack_from(data, at)[0], at + fixed.size
@@ -120,16 +131,6 @@ def _decode_value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     if decode is None:
         raise ValueError(f"No value of a table has the type {kind}")
     return decode(data, at)
-
-
-def _decode_text(data: bytes, at: int) -> tuple[str | bytes, int]:
-    begin = at + 4
-    at = begin + _U32.unpack_from(data, at)[0]
-    raw = data[begin:at]
-    try:
-        return raw.decode(), at
-    except UnicodeDecodeError:
-        return raw, at
 
 
 def _decode_list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
@@ -187,24 +188,37 @@ def _encode_key(key: str) -> bytes:
     return _U8.pack(len(name)) + name
 
 
-def _encode_text(value: str) -> bytes:
-    text = value.encode()
-    return b"S" + _U32.pack(len(text)) + text
-
-
 def _encode_value(value: object) -> bytes:
+    """Of whatever type: those that are not usual look like one of them, or are seldom."""
     if isinstance(value, str):
         return _encode_text(value)
     if isinstance(value, bool):
-        return b"t\x01" if value else b"t\x00"
+        return _encode_boolean(value)
     if isinstance(value, int):
         return _encode_integer(value)
-    if isinstance(value, dict | Mapping):
-        return b"F" + encode_table(value)
-    if isinstance(value, list | Sequence) and not isinstance(value, bytes | bytearray):
-        encoded = b"".join(map(_encode_value, value))
-        return b"A" + _U32.pack(len(encoded)) + encoded
+    if isinstance(value, Mapping):
+        return _encode_nested(value)
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return _encode_list(value)
     return _encode_seldom(value)
+
+
+def _encode_text(value: str) -> bytes:
+    text = value.encode()
+    return _SIZED.pack(_TEXT, len(text)) + text
+
+
+def _encode_boolean(value: bool) -> bytes:
+    return b"t\x01" if value else b"t\x00"
+
+
+def _encode_nested(value: Mapping[str, Any]) -> bytes:
+    return b"F" + encode_table(value)
+
+
+def _encode_list(value: Sequence[Any]) -> bytes:
+    encoded = b"".join([_USUAL.get(type(each), _encode_value)(each) for each in value])
+    return _SIZED.pack(_LIST, len(encoded)) + encoded
 
 
 def _encode_integer(value: int) -> bytes:
@@ -214,6 +228,15 @@ def _encode_integer(value: int) -> bytes:
         if least <= value < beyond:
             return kind + form.pack(value)
     raise ValueError(f"A header has no room for {value}")
+
+
+_USUAL: Final[Mapping[type, Callable[[Any], bytes]]] = {
+    str: _encode_text,
+    bool: _encode_boolean,
+    int: _encode_integer,
+    dict: _encode_nested,
+    list: _encode_list,
+}
 
 
 def _encode_float(value: float) -> bytes:
