@@ -251,13 +251,13 @@ class Fleet:
     def collection(
         self, targets: str | tuple[str, ...] = "production", kind: str = "greet", **options: Any
     ) -> Collection:
-        """A collection of what is said to a message of that *kind*; ``runs`` and ``interop`` are
-        no options of the request."""
-        runs = options.pop("runs", None)
+        """A collection of what is said to a message of that *kind*; ``runs``, ``pausing`` and
+        ``interop`` are no options of the request."""
+        own = {name: options.pop(name) for name in ("runs", "pausing") if name in options}
         settings = {name: options.pop(name) for name in ("interop", "deadline") if name in options}
         keys = (targets,) if isinstance(targets, str) else targets
         request = Request(message={"type": kind}, targets=keys, **options)
-        return Collection(self.configuration(**settings), self.extension, request, runs=runs)
+        return Collection(self.configuration(**settings), self.extension, request, **own)
 
     def say(self, key: str, body: bytes, envelope: Envelope) -> None:
         """Say something on the output exchange, as anybody can."""

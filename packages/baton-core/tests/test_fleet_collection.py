@@ -13,6 +13,7 @@ import pytest
 from baton import Reply
 from baton.errors import BrokerUnavailable, MessageError, PublishTimeout
 from baton.fleet import Amount, Batches, Collection, Duplicate, Expected, Result, Runs
+from baton.fleet import collection as collection_module
 from baton.fleet import collector as collector_module
 from baton.message import Envelope
 
@@ -52,6 +53,56 @@ async def test_yields_each_reply_and_ends_when_all_the_expected_have_finished(
     assert result.timeout == LONG
     assert time.time() - 60 < result.sent < time.time()
     assert result.message_id == collection.message_id
+
+
+def say_many(fleet: Fleet, collection: Collection, count: int) -> None:
+    """So many answers come at once."""
+    for number in range(count):
+        envelope = Envelope(message_id=str(number), correlation_id=collection.message_id)
+        fleet.say(fleet.reply_key(), b'{"type":"pong","fqdn":"x"}', envelope)
+
+
+async def test_says_when_no_other_reply_is_here(fleet: Fleet) -> None:
+    await fleet.add(A)
+    seen: list[str] = []
+    collection = fleet.collection(A, timeout=LONG, pausing=lambda: seen.append("pause"))
+    async with collection:
+        async for reply in collection:
+            if not seen.count("info"):
+                say_many(fleet, collection, 3)
+            seen.append(reply.message.type)
+    before = seen.index("info")
+    assert set(seen[:before]) == {"pause"}
+    rest = " ".join(seen[before:])
+    # Those that came while the first was read are not paused between.
+    assert "pong pong pong" in rest
+    assert rest.endswith("pause")
+
+
+async def test_the_event_loop_has_its_turn_while_replies_are_here(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collection_module, "_TURN", 10)
+    await fleet.add(A)
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = None
+    async with fleet.collection(A, timeout=LONG) as collection:
+        async for reply in collection:
+            if counting is None:
+                say_many(fleet, collection, 100)
+                counting = asyncio.create_task(count_turns())
+            elif reply.message.message_id == "49":
+                assert turns >= 4
+                break
+    assert counting is not None
+    counting.cancel()
 
 
 async def test_a_number_of_servers_is_enough(fleet: Fleet) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import AsyncGeneratorType
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _LINGER: Final = 0.1
 """Seconds, at most, after everybody has finished: a second server of the same name takes about
 as long as the first."""
+_TURN: Final = 200
+"""Replies after which the event loop has its turn, however many are here: it sends what is to be
+acknowledged, so that the broker goes on while these are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class Collection:
         result = collection.result()
 
     The command is published at the first step. It ends at the deadline, or as soon as all that are
-    expected have finished. With *runs* the run is kept there.
+    expected have finished. With *runs* the run is kept there. *pausing* is called when no other
+    reply is here, before more are waited for.
 
     Raises InvalidMessage for a request that cannot be carried out, before it connects; nobody that
     listens is no error but in the result.
@@ -65,12 +69,14 @@ class Collection:
         request: Request,
         *,
         runs: Runs | None = None,
+        pausing: Callable[[], object] | None = None,
     ) -> None:
         self.request = request
         self.exchange_missing = False
         """Whether no service of the extension has ever connected to this broker."""
         self._extension = extension
         self._runs = runs
+        self._pausing = pausing
         self._plan = plan(request)
         self._collector = Collector(configuration, extension)
         self._tally = self._collector.tally
@@ -179,6 +185,7 @@ class Collection:
         collector = self._collector
         conducting = asyncio.create_task(self._conduct())
         conducting.add_done_callback(lambda _: self._set_mark())
+        turn = _TURN
         try:
             while not (conducting.done() and collector.count >= self._mark):
                 reply = collector.take()
@@ -186,10 +193,15 @@ class Collection:
                     yield reply
                     if collector.count >= self._mark:
                         self._look()
+                    if collector.count >= turn:
+                        turn = collector.count + _TURN
+                        await asyncio.sleep(0)
                 elif conducting.done():
                     break
                 else:
                     self._look()
+                    if self._pausing is not None:
+                        self._pausing()
                     await collector.wait()
             conducting.result()
             self._ended = time.monotonic()

@@ -80,12 +80,21 @@ async def collect(
     from baton.fleet import Collection  # noqa: PLC0415
 
     interrupted = False
-    collection = Collection(question.configuration, question.extension, question.request, runs=runs)
+    collection = Collection(
+        question.configuration,
+        question.extension,
+        question.request,
+        runs=runs,
+        pausing=report.flush,
+    )
     async with collection:
         try:
             async with _shown(collection, progress):
-                async for reply in collection:
-                    report.reply(reply)
+                try:
+                    async for reply in collection:
+                        report.reply(reply)
+                finally:
+                    report.flush()
         except asyncio.CancelledError:
             if not interruption.is_caught():
                 raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from baton.cli.fleet.answers import Answers, row_as_json
 from baton.cli.fleet.histogram import BLOCKS, histogram
 from baton.cli.fleet.options import Style
+from baton.cli.fleet.printer import Printer
 from baton.cli.fleet.summary import hint, name_of, summary
 from baton.cli.terminal import Terminal, plain
 
@@ -21,7 +22,10 @@ class Report(Protocol):
     """Prints what comes of one command."""
 
     def reply(self, reply: Reply) -> None:
-        """A reply has come."""
+        """A reply has come. It need not be seen before :meth:`flush`."""
+
+    def flush(self) -> None:
+        """No other reply is here yet."""
 
     def finish(self, result: Result) -> None:
         """No more will come."""
@@ -33,6 +37,7 @@ class TextReport:
     def __init__(self, out: Terminal, progress: Progress, question: Question) -> None:
         self._out = out
         self._progress = progress
+        self._printer = Printer(out, progress)
         self._answers = Answers(question.describe, question.names)
         self._details = question.details
         self._graph = question.fleet.graph
@@ -43,15 +48,19 @@ class TextReport:
         line = self._answers.line(reply)
         if line is None:
             return
-        self._progress.clear()
-        self._out.say(line, cut=True)
+        self._printer.say(line, cut=True)
         self._has_printed = True
         if self._details is not None and reply.is_output:
             for text in self._details(reply):
-                self._out.say(plain(text), cut=True)
+                self._printer.say(plain(text), cut=True)
+
+    def flush(self) -> None:
+        """Show them."""
+        self._printer.flush()
 
     def finish(self, result: Result) -> None:
         """A summary."""
+        self._printer.flush()
         self._progress.clear()
         if self._has_printed:
             self._out.write("\n")
@@ -70,8 +79,8 @@ class NamesReport:
     """The names of those that have done it, each once, and nothing else."""
 
     def __init__(self, out: Terminal, progress: Progress) -> None:
-        self._out = out
         self._progress = progress
+        self._printer = Printer(out, progress)
         self._printed: set[str] = set()
 
     def reply(self, reply: Reply) -> None:
@@ -79,11 +88,15 @@ class NamesReport:
         name = reply.fqdn
         if name and name not in self._printed and (reply.succeeded or reply.original):
             self._printed.add(name)
-            self._progress.clear()
-            self._out.say(plain(name_of(name)))
+            self._printer.say(plain(name_of(name)))
+
+    def flush(self) -> None:
+        """Show them."""
+        self._printer.flush()
 
     def finish(self, result: Result) -> None:
-        """Nothing."""
+        """Nothing more."""
+        self._printer.flush()
         self._progress.clear()
 
 
@@ -99,6 +112,9 @@ class JsonReport:
         """Keep it, as text: that is smaller."""
         self._rows.append(row_as_json(reply))
 
+    def flush(self) -> None:
+        """Nothing: it is one document."""
+
     def finish(self, result: Result) -> None:
         """The document."""
         from baton.fleet import to_document  # noqa: PLC0415
@@ -113,22 +129,24 @@ class JsonLinesReport:
     """A line for each reply, ``{"reply": …}``, and one for the result, ``{"result": …}``."""
 
     def __init__(self, out: Terminal, progress: Progress) -> None:
-        self._out = out
         self._progress = progress
+        self._printer = Printer(out, progress)
 
     def reply(self, reply: Reply) -> None:
         """A line."""
-        self._say(f'{{"reply": {row_as_json(reply)}}}')
+        self._printer.write(f'{{"reply": {row_as_json(reply)}}}\n')
+
+    def flush(self) -> None:
+        """Show them."""
+        self._printer.flush()
 
     def finish(self, result: Result) -> None:
         """The last line."""
         from baton.fleet import to_document  # noqa: PLC0415
 
-        self._say(json.dumps({"result": to_document(result)}))
-
-    def _say(self, line: str) -> None:
+        self._printer.write(f"{json.dumps({'result': to_document(result)})}\n")
+        self._printer.flush()
         self._progress.clear()
-        self._out.write(f"{line}\n")
 
 
 def make_report(style: Style, out: Terminal, progress: Progress, text: Report) -> Report:

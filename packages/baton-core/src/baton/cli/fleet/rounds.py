@@ -121,6 +121,9 @@ class _RoundReport:
     def reply(self, reply: Reply) -> None:
         """Nothing: it is one of many."""
 
+    def flush(self) -> None:
+        """Nothing."""
+
     def finish(self, result: Result) -> None:
         """The line."""
         clock = time.strftime("%H:%M:%S", time.localtime(result.sent))
@@ -171,6 +174,10 @@ class _Both:
         """To both."""
         self._series.reply(reply)
         self._report.reply(reply)
+
+    def flush(self) -> None:
+        """To the report."""
+        self._report.flush()
 
     def finish(self, result: Result) -> None:
         """To both."""

@@ -80,6 +80,9 @@ class _Screen:
     def reply(self, reply: Reply) -> None:
         """Nothing: a server is shown when the round is over."""
 
+    def flush(self) -> None:
+        """Nothing."""
+
     def finish(self, result: Result) -> None:
         """Nothing: what came of it is painted."""
 
