@@ -79,7 +79,7 @@ def test_an_error_has_not_been_done() -> None:
 
 def test_the_keys_of_a_server() -> None:
     body = {"environment": "Production", "app_names": ["shop", 3, "x" * 128]}
-    assert keys_of("a", body) == ("production", "a", "*", "shop.production")
+    assert keys_of("a", body) == ("a", "production", "*", "shop.production")
 
 
 @pytest.mark.parametrize("environment", ["x" * 1_000_000, None, 5, ["production"], {}])
@@ -90,7 +90,7 @@ def test_the_keys_of_one_that_says_anything_are_few_and_short(environment: objec
     many = keys_of("a", {"environment": "production", "app_names": apps})
     assert len(many) <= 1003
     assert keys_of("a", {"environment": "production", "app_names": "shop"}) == (
-        "production",
         "a",
+        "production",
         "*",
     )

@@ -55,10 +55,13 @@ _OVERTIME: Final = 100_000
 are not taken, from servers that never stop."""
 _IDLE: Final = 5.0
 """Seconds after which the rest is: a broker wants its acknowledgements within half an hour."""
+_WINDOW: Final = 250
+"""Targets that are published to before the first of them is confirmed (docs/adr/0013): on a line of
+20 ms so many take as long as one, and no answer is late for all the commands before its own."""
 _PATIENCE: Final = 0.5
-"""The share of the deadline that a target waits for the confirm of the one before it."""
+"""The share of the deadline for which a full window waits for a confirm."""
 _LESS_PATIENCE: Final = 0.02
-"""The same, when one has waited in vain."""
+"""The same, when it has waited in vain."""
 _REMEMBERED: Final = 50_000
 """Outputs by which one that is sent again is known; that happens soon, or not at all."""
 
@@ -157,13 +160,7 @@ class Collector(Session):
             if not self._listening:
                 await self._listen()
             self.tally.ask(targets)
-            # One after the other (docs/adr/0013): so the time of an answer is that since its own
-            # command was sent.
-            patience = self._configuration.deadline * _PATIENCE
-            for publication in publications[:-1]:
-                if not await self._publish(publication, patience):
-                    patience = self._configuration.deadline * _LESS_PATIENCE
-            await self._publish(publications[-1], 0.0)
+            await self._publish(publications)
             self.confirmed_at = time.monotonic()
             if await self._settle(publications):
                 self.confirmed_at = time.monotonic()
@@ -326,43 +323,71 @@ class Collector(Session):
             raise BrokerUnavailable("The broker does not answer") from None
         self._listening = True
 
-    async def _publish(self, publication: Publication, patience: float) -> bool:
-        """Publish; whether it is confirmed within *patience* seconds. One that is not keeps no
-        other from being sent, but a broker that takes nothing at all, and says so, does."""
+    async def _publish(self, publications: Sequence[Publication]) -> None:
+        """Publish in windows. Those that are not confirmed keep no others from being sent, but a
+        broker that takes nothing at all, and says so, does."""
+        transport = self._require_transport()
+        given_up: set[int] = set()
+        patience = self._configuration.deadline * _PATIENCE
+        sent = 0
+        while sent < len(publications):
+            room = _WINDOW - len(self._unsettled.keys() - given_up)
+            if room > 0:
+                window = publications[sent : sent + room]
+                self._note_sent(window)
+                transport.publish(window)
+                sent += len(window)
+            elif not await self._make_room(patience, publications[sent - 1]):
+                given_up.update(self._unsettled)
+                patience = self._configuration.deadline * _LESS_PATIENCE
+
+    def _note_sent(self, publications: Sequence[Publication]) -> None:
         now = time.monotonic()
         if self.sent_at is None:
             self.sent_at = now
-        self._unsettled[publication.number] = publication.routing_key
-        self._times.setdefault(publication.routing_key, now)
-        self._require_transport().publish([publication])
-        last = now + self._longest(publication)
-        while publication.number in self._unsettled and self._failure is None:
-            left = min(self._configuration.deadline, last - time.monotonic())
+        for publication in publications:
+            self._unsettled[publication.number] = publication.routing_key
+            self._times.setdefault(publication.routing_key, now)
+
+    async def _make_room(self, patience: float, publication: Publication) -> bool:
+        """Wait for a confirm; false if none comes within *patience* seconds from a broker that
+        takes messages, as far as it says."""
+        began = time.monotonic()
+        last = began + self._longest(publication)
+        full = len(self._unsettled)
+        while len(self._unsettled) >= full and self._failure is None:
+            now = time.monotonic()
+            left = min(self._configuration.deadline, last - now)
             if not self._is_blocked:
-                left = min(left, now + patience - time.monotonic())
+                left = min(left, began + patience - now)
             if not await self._progresses(left):
                 if self._is_blocked:
                     raise self._timeout(publication)
-                break
+                return False
         self._raise_failure()
-        return publication.number not in self._unsettled
+        return True
 
     async def _settle(self, publications: Sequence[Publication]) -> bool:
         """Wait until all of them are confirmed, as long as something moves; whether they are. A
         broker under load brings answers of the first servers before it has confirmed for the last
         ones."""
-        numbers = {publication.number for publication in publications}
+        numbers = range(publications[0].number, publications[-1].number + 1)
         last = time.monotonic() + self._longest(publications[-1])
-        while numbers & self._unsettled.keys() and self._failure is None:
+        while (unconfirmed := self._count_unconfirmed(numbers)) and self._failure is None:
             if self.tally.targets_finished:
                 break
             left = min(self._configuration.deadline, last - time.monotonic())
             if not await self._progresses(left):
+                if self._is_blocked:
+                    raise self._timeout(publications[-1])
                 break
         self._raise_failure()
-        if numbers <= self._unsettled.keys() and not self._is_answered:
+        if unconfirmed == len(numbers) and not self._is_answered:
             raise self._timeout(publications[-1])
-        return not numbers & self._unsettled.keys()
+        return not unconfirmed
+
+    def _count_unconfirmed(self, numbers: range) -> int:
+        return sum(number in numbers for number in self._unsettled)
 
     async def _progresses(self, timeout: float) -> bool:
         """Whether the broker confirms or delivers something within *timeout* seconds."""
@@ -417,12 +442,15 @@ class Collector(Session):
             return None
         if self._seen.ran_before(delivery):
             return None
-        reply = read_reply(delivery)
+        since = self.sent_at or 0.0
+        reply = read_reply(delivery, delivery.received - since)
         if reply is None:
             return None
         keys = keys_of(reply.fqdn, reply.message)
-        sent_at = min((self._times[key] for key in keys if key in self._times), default=None)
-        reply = replace(reply, elapsed=delivery.received - (sent_at or self.sent_at or 0.0))
+        if len(self._times) > 1:  # else it is that of the one target there is
+            times = [self._times[key] for key in keys if key in self._times]
+            if times and min(times) != since:
+                reply = replace(reply, elapsed=delivery.received - min(times))
         self.tally.add(reply, keys)
         return reply
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from baton.errors import InvalidMessage
 from baton.message import END_HEADER, END_TYPE, INSTANCE_HEADER, Message
 from baton.names import LONGEST_APP, LONGEST_ENVIRONMENT, LONGEST_FQDN
 from baton.server import Server
-from baton.text import excerpt, printable, shorten
+from baton.text import excerpt
 
 if TYPE_CHECKING:
     from baton.transports import Delivery
@@ -19,6 +20,8 @@ _LONGEST_INSTANCE: Final = LONGEST_FQDN + len("original ")
 _LONGEST_OUTCOME: Final = 20
 _MOST_APPS: Final = 1000
 """Applications of a server that are looked at. Each makes a key, as long as its environment."""
+_PLACES: Final = 32
+"""Environments with their applications whose keys are kept: servers of a fleet share a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,12 @@ class Reply:
     instance: str
     end: Mapping[str, Any] | None = None
     original: bool = False
+    fqdn: str = field(init=False, repr=False, compare=False)
+    """The server's name, as it says, made fit to be shown; empty if it says none."""
 
-    @property
-    def fqdn(self) -> str:
-        """The server's name, as it says, made fit to be shown; empty if it says none."""
-        return _fqdn(self.message, self.end)
+    def __post_init__(self) -> None:
+        # Once: it is asked for by whoever counts, prints or keeps the reply.
+        object.__setattr__(self, "fqdn", _fqdn(self.message, self.end))
 
     @property
     def succeeded(self) -> bool | None:
@@ -73,8 +77,8 @@ def read_reply(delivery: Delivery, elapsed: float = 0.0) -> Reply | None:
     if end is None and message.type == END_TYPE:
         return None  # the end of it, without what tells how it ended
     instance = envelope.headers.get(INSTANCE_HEADER)
-    name = f"original {_fqdn(message, end)}" if instance is None else printable(str(instance))
-    return Reply(message, elapsed, shorten(name, _LONGEST_INSTANCE), end, is_original(delivery))
+    name = f"original {_fqdn(message, end)}" if instance is None else str(instance)
+    return Reply(message, elapsed, excerpt(name, _LONGEST_INSTANCE), end, is_original(delivery))
 
 
 def is_original(delivery: Delivery) -> bool:
@@ -90,8 +94,14 @@ def keys_of(fqdn: str, body: Mapping[str, Any]) -> tuple[str, ...]:
     environment = said if isinstance(said, str) and len(said) <= LONGEST_ENVIRONMENT else ""
     apps = body.get("app_names")
     known = apps[:_MOST_APPS] if environment and isinstance(apps, list) else ()
-    names = (app for app in known if isinstance(app, str) and len(app) <= LONGEST_APP)
-    return Server(fqdn, environment, tuple(names)).routing_keys
+    names = [app for app in known if isinstance(app, str) and len(app) <= LONGEST_APP]
+    place = _keys_of_place(environment, tuple(names))
+    return (fqdn, *place) if fqdn else place
+
+
+@lru_cache(maxsize=_PLACES)
+def _keys_of_place(environment: str, apps: tuple[str, ...]) -> tuple[str, ...]:
+    return Server("", environment, apps).routing_keys
 
 
 def _fqdn(message: Message, end: Mapping[str, Any] | None) -> str:

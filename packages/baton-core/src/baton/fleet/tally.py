@@ -81,20 +81,21 @@ class Tally:
     def add(self, reply: Reply, keys: Collection[str]) -> None:
         """*reply* came from a server that *keys* reach."""
         instance = reply.instance
+        known = self._instances.get(instance)
         # A service is on one server, whatever else it says later.
-        name = self._instances.get(instance, "") or reply.fqdn
+        name = known or reply.fqdn
         self.replies += reply.is_output
-        if not self._may_know(reply, name):
+        if known is None and not self._may_know(reply, name):
             return
         self._hear(reply, keys)
-        if instance not in self._instances:
+        if known is None:
             self._times.append(reply.elapsed)
             self.slowest = max(self.slowest, reply.elapsed)
-        if name or instance not in self._instances:
+        if name != known:
             self._instances[instance] = name
-        if name and instance in self._nameless:
-            self._nameless.discard(instance)
-            self._finish(name)
+            if instance in self._nameless:
+                self._nameless.discard(instance)
+                self._finish(name)
         self._blame(reply)
         if reply.original:
             self._answer_as_original(name)
@@ -166,9 +167,9 @@ class Tally:
         return latency_of(self._times)
 
     def _may_know(self, reply: Reply, name: str) -> bool:
-        """Whether its instance is known, or may become so: whoever makes up new ones without end
+        """Whether its instance, a new one, may become known: whoever makes them up without end
         does not fill the memory, nor keep those that are waited for from being counted."""
-        if len(self._instances) < MOST_INSTANCES or reply.instance in self._instances:
+        if len(self._instances) < MOST_INSTANCES:
             return True
         if not self._overflowed:
             logger.warning("More than %d services answer: not all are counted", MOST_INSTANCES)
@@ -176,8 +177,9 @@ class Tally:
         return name in self.waiting and (reply.original or reply.end is not None)
 
     def _hear(self, reply: Reply, keys: Collection[str]) -> None:
-        for key in keys:
-            self._unheard.pop(key, None)
+        if self._unheard:
+            for key in keys:
+                self._unheard.pop(key, None)
         if not reply.original and self._targets.isdisjoint(keys):
             # It does not say where it is, or listens on a key of its own: it may be any of them.
             self._placeless = True

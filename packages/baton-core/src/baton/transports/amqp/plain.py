@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from baton.transports.base import TransportListener
 
 _BLOCKED_POLL: Final = 0.5
+_PATIENCE: Final = 2.5
+"""Seconds for which a mandatory publication that is not answered holds up the next one."""
 
 
 class PlainPath(DataPath):
@@ -136,11 +138,14 @@ class PlainPath(DataPath):
     async def _publish_mandatory(self, publications: Sequence[Publication]) -> None:
         for publication in publications:
             task = self._spawn(self._publish(publication))
-            await asyncio.wait([task])
-            came_back = not task.cancelled() and task.exception() is None
-            if came_back and isinstance(task.result(), DeliveredMessage) and not self.ended:
-                self._listener.returned(publication.number, NO_QUEUE)
-            self._on_settled(publication.number, task)
+            task.add_done_callback(partial(self._on_mandatory_settled, publication.number))
+            await asyncio.wait([task], timeout=_PATIENCE)
+
+    def _on_mandatory_settled(self, number: int, task: asyncio.Task[Any]) -> None:
+        came_back = not task.cancelled() and task.exception() is None
+        if came_back and isinstance(task.result(), DeliveredMessage) and not self.ended:
+            self._listener.returned(number, NO_QUEUE)
+        self._on_settled(number, task)
 
     def _on_settled(self, number: int, task: asyncio.Task[Any]) -> None:
         if task.cancelled():
