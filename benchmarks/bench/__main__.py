@@ -6,10 +6,12 @@ import argparse
 import os
 import sys
 import time
+from pathlib import Path
 
-from bench import collecting, fan_out, publishing, pulse, serving, start_up, table
+from bench import collecting, fan_out, page, publishing, pulse, serving, start_up, table
 from bench.broker import broker_url
 from bench.c_client import CClient
+from bench.goals import SUBJECTS_OF_GOALS
 from bench.guard import compare
 from bench.plan import Plan
 from bench.plots import draw
@@ -45,15 +47,25 @@ def measure(url: str | None, plan: Plan, parts: list[str], install: bool, quick:
     return results
 
 
-def guard(results: Results, strict: bool) -> int:
+def guard(results: Results, baseline: Results, strict: bool) -> int:
     """Say what is worse than in the baseline; the exit code."""
-    verdict = compare(results, Results.read(BASELINE))
+    verdict = compare(results, baseline)
     for each in verdict.regressions:
         print(f"::warning::{each}" if "GITHUB_ACTIONS" in os.environ else f"worse: {each}")
     print(f"{verdict.compared} ratios compared, {len(verdict.regressions)} of them worse")
     if verdict.compared == 0:
         print("Nothing could be compared: the run and the baseline have no ratio in common")
     return int(strict and (bool(verdict.regressions) or verdict.compared == 0))
+
+
+def save(results: Results, plots: list[Path]) -> None:
+    """Keep a whole run: as the baseline, and in the page. A pulse that was not measured leaves
+    what an earlier run found of it."""
+    results.write(BASELINE)
+    page.keep(plots, table.SHOWN)
+    page.write("measured", table.markdown(results))
+    if found := pulse.markdown(results):
+        page.write("pulse", found)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -90,14 +102,20 @@ def main() -> int:
     """Do what the command line says."""
     given = parse()
     try:
+        baseline = None
         if given.guard:
-            Results.read(BASELINE)  # before minutes are spent
+            if not BASELINE.exists():
+                print(f"{BASELINE}: there is no baseline to compare with; nothing is measured.")
+                print("`hatch run bench --save` makes one, on a machine that does nothing else")
+                return int(given.strict)
+            baseline = Results.read(BASELINE)  # before minutes are spent
         if given.draw:
             results = Results.read(LATEST)
             if given.save and not results.about.get("whole"):
                 raise WrongResults(f"{LATEST}: not of a whole run, which a baseline has to be")
         else:
-            more = {"full": given.full, "only": tuple(given.only)}
+            only = given.only or (SUBJECTS_OF_GOALS if given.guard else ())
+            more = {"full": given.full, "only": tuple(only)}
             if given.rounds is not None:
                 more["rounds"] = given.rounds
             plan = Plan.quick(**more) if given.quick else Plan(**more)
@@ -106,13 +124,13 @@ def main() -> int:
             results.about["whole"] = not (given.quick or given.only or given.part)
             results.write(LATEST)
         print(table.text(results))
-        for path in draw(results, FOLDER):
+        plots = draw(results, FOLDER)
+        for path in plots:
             print(f"drawn: {path}")
         if given.save:
-            results.write(BASELINE)
-            table.write(results)
-        if given.guard:
-            return guard(results, given.strict)
+            save(results, plots)
+        if baseline is not None:
+            return guard(results, baseline, given.strict)
     except WrongResults as error:
         print(error, file=sys.stderr)
         return 2

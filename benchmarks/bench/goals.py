@@ -161,3 +161,6 @@ GOALS: Final = (
         lambda results: results.ratio("start", HELP, EMPTY),
     ),
 )
+
+SUBJECTS_OF_GOALS: Final = (BATON, C_CLIENT, PIKA_SELECT, PIKA_BLOCKING, AIO_PIKA, FASTSTREAM)
+"""Whoever a goal names, by a part of its name: all the guard has to measure."""

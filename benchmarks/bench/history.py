@@ -1,70 +1,71 @@
-"""The monitor's store as its history grows. Run with its sizes; prints JSON.
+"""The monitor's store with a history of some size: what writing and asking costs. Prints JSON.
 
-In a process of its own, whose memory is that of the store: ``python -m bench.history 10000 30000``
+In a process of its own, whose memory is that of the store: ``python -m bench.history 300000``
 """
 
 from __future__ import annotations
 
 import json
-import re
+import os
+import random
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
 from baton_ping_monitor.clock import Clock
 from baton_ping_monitor.settings import Retention
 from baton_ping_monitor.store.records import EventFilter
 from baton_ping_monitor.store.store import Store
+from bench.process import memory_of
 from dashboard_history import names, round_of
 
 SERVERS = 500
 ASKED = 20
+LAST = 10_000
+"""The cost of writing is that of so many outputs, the last ones."""
 
 
-def memory() -> float:
-    """MiB of this process."""
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) / 1024 if found else 0.0
+def milliseconds(ask: Callable[[], object]) -> float:
+    """The median of a few times that something is asked."""
+    took = []
+    for _ in range(ASKED):
+        began = time.perf_counter()
+        ask()
+        took.append(time.perf_counter() - began)
+    return statistics.median(took) * 1000
 
 
-def measure(sizes: list[int]) -> list[dict[str, float]]:
-    """At each size: outputs written a second, milliseconds of a question, MiB."""
+def measure(size: int) -> dict[str, float]:
+    """Microseconds of CPU of writing an output, milliseconds of questions, MiB."""
     fqdns = names(SERVERS)
-    points = []
-    written = 0
     with (
         tempfile.TemporaryDirectory(prefix="baton-growth-", dir="/var/tmp") as folder,
         closing(Store.open(f"sqlite:///{folder}/store.db", Retention(), Clock())) as store,
     ):
-        at = time.time() - max(sizes) / SERVERS - 1
-        for size in sizes:
-            spent = count = 0.0
-            while written < size:
-                at += 1
-                batch = round_of(fqdns, at)
-                began = time.perf_counter()
-                store.write(batch)
-                spent += time.perf_counter() - began
+        at = time.time() - size / SERVERS - 1
+        written = count = 0
+        spent = 0.0
+        while written < size:
+            at += 1
+            batch = round_of(fqdns, at)
+            began = time.process_time()
+            store.write(batch)
+            if written >= size - LAST:
+                spent += time.process_time() - began
                 count += len(batch.observations)
-                written += len(batch.observations)
-            took = []
-            for _ in range(ASKED):
-                began = time.perf_counter()
-                store.events(EventFilter(), 100)
-                took.append(time.perf_counter() - began)
-            points.append(
-                {
-                    "size": written,
-                    "rate": count / spent,
-                    "asked": statistics.median(took) * 1000,
-                    "memory": memory(),
-                }
-            )
-    return points
+            written += len(batch.observations)
+        return {
+            "cpu": spent / count * 1e6,
+            "latest": milliseconds(lambda: store.events(EventFilter(), 100)),
+            "searched": milliseconds(
+                lambda: store.events(EventFilter(fqdn=random.choice(fqdns)), 100)
+            ),
+            "memory": memory_of(os.getpid()),
+        }
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure([int(each) for each in sys.argv[1:]])))
+    print(json.dumps(measure(int(sys.argv[1]))))

@@ -1,7 +1,8 @@
 """What the pulse of 10,000 servers costs the broker: only with --full, it takes minutes.
 
-The servers are simulated in one process, with the default pulse, and nobody asks them anything. The
-broker's CPU is that of the one Erlang machine that runs here, in a container too.
+The servers are simulated in one process, with the default pulse and with others, and nobody asks
+them anything. The broker's CPU is that of the one Erlang machine that runs here, in a container
+too.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from bench.results import Results
 from bench.subjects import BATON, BIN, KEY
 
 SERVERS = 10_000
+PULSES = {"every 15 s, the default": 15.0, "every 30 s": 30.0, "every 60 s": 60.0}
 SETTLE = 20.0
 """Seconds after they are ready, in which the broker finishes what their start began."""
-WATCHED = 60.0
-"""Seconds: four pulses of each."""
+WATCHED = 4
+"""Pulses that are watched."""
 
 
 def erlang_machines() -> list[int]:
@@ -51,19 +53,47 @@ def run(url: str, plan: Plan, results: Results, servers: int = SERVERS) -> None:
     if len(machines) != 1 or not os.access(f"/proc/{machines[0]}/task", os.R_OK):
         print(f"  not measured: {len(machines)} Erlang machines run here, it takes one", flush=True)
         return
-    try:
-        found, idle = _measure(url, machines[0], servers)
-    except (Failed, OSError) as error:
-        print(f"  failed: {error}", flush=True)
-        return
-    results.add("pulse_broker_cpu", BATON, found)
-    print(f"  {servers:,} servers: {found:.1f}% of a core, {idle:.1f}% without them", flush=True)
+    idle = share(machines[0], SETTLE)
+    print(f"  the broker without them: {idle:.1f}% of a core", flush=True)
+    for name, seconds in PULSES.items():
+        try:
+            broker, service = _measure(url, machines[0], servers, seconds)
+        except (Failed, OSError) as error:
+            print(f"  {name}: failed: {error}", flush=True)
+            continue
+        results.add("pulse_broker_cpu", name, max(0.0, broker - idle))
+        results.add("pulse_service_cpu", name, service)
+        said = f"the broker {broker:.1f}% of a core, they {service:.1f}%"
+        print(f"  {servers:,} servers, {name}: {said}", flush=True)
 
 
-def _measure(url: str, pid: int, servers: int) -> tuple[float, float]:
-    """The share that the servers' pulse takes, and the broker's without them."""
-    idle = share(pid, SETTLE)
+def _measure(url: str, pid: int, servers: int, seconds: float) -> tuple[float, float]:
+    """The shares of a core that the broker and the servers take with such a pulse."""
     command = [str(BIN / "baton"), "run", "ping", "--url", url, "--simulate", str(servers)]
-    with Process([*command, "--environments", KEY], "ready since", {"BATON_DEADLINE": "120"}):
+    given = {"BATON_DEADLINE": "120", "BATON_PULSE": f"{seconds:g}"}
+    with Process([*command, "--environments", KEY], "ready since", given) as process:
         time.sleep(SETTLE)
-        return max(0.0, share(pid, WATCHED) - idle), idle
+        spent, began = process.cpu, time.monotonic()
+        broker = share(pid, WATCHED * seconds)
+        return broker, (process.cpu - spent) / (time.monotonic() - began) * 100
+
+
+def markdown(results: Results) -> str:
+    """As the page has it, or nothing if it was not measured."""
+    broker, service = (
+        results.medians(figure) for figure in ("pulse_broker_cpu", "pulse_service_cpu")
+    )
+    if not broker:
+        return ""
+    lines = [
+        f"{results.where}.",
+        "",
+        f"| pulse of {SERVERS:,} servers in one process | the broker's CPU | their own |",
+        "|---|--:|--:|",
+    ]
+    lines += [
+        f"| {name} | {broker[name]:.1f}% of a core | {service[name]:.1f}% |"
+        for name in PULSES
+        if name in broker
+    ]
+    return "\n".join(lines)

@@ -47,6 +47,16 @@ class Results:
             }
         )
 
+    @property
+    def where(self) -> str:
+        """When and where it was measured, as the beginning of a sentence."""
+        about = self.about
+        return (
+            f"Measured {about['when'][:10]}: {about['system']}, {about['cores']} cores that the"
+            f" broker, the service and the bench share, Python {about['python']}, medians of"
+            f" {about['rounds']} interleaved rounds"
+        )
+
     def add(self, figure: str, subject: str, value: float) -> None:
         """One sample more; KeyError for a figure that nobody knows."""
         FIGURES[figure]

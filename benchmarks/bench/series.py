@@ -1,14 +1,17 @@
-"""What grows, and what it costs: series of points, kept as JSON, shown and drawn."""
+"""What grows, and what it costs: series of samples by size, kept as JSON, shown in tables."""
 
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-FORMAT: Final = 1
+from bench.results import WrongResults
+
+FORMAT: Final = 2
 
 
 @dataclass
@@ -16,22 +19,27 @@ class Series:
     """One cost over one thing that grows."""
 
     id: str
-    """What grows; series of one id are drawn on one page."""
+    """What grows; series of one id share a table and a plot."""
     grows: str
     title: str
     unit: str
-    points: list[tuple[float, float]] = field(default_factory=list)
+    samples: dict[int, list[float]] = field(default_factory=dict)
 
-    def add(self, size: float, value: float) -> None:
-        """One more point."""
-        self.points.append((size, round(value, 3)))
+    def add(self, size: int, value: float) -> None:
+        """One sample more at such a size."""
+        self.samples.setdefault(size, []).append(round(value, 3))
+
+    @property
+    def points(self) -> list[tuple[int, float]]:
+        """The median at each size, the least size first."""
+        return [(size, statistics.median(found)) for size, found in sorted(self.samples.items())]
 
     @property
     def factor(self) -> float | None:
         """The cost at the greatest size, beside that at the least."""
-        if len(self.points) < 2:
+        if len(self.samples) < 2:
             return None
-        (_, first), (_, last) = min(self.points), max(self.points)
+        first, last = self.points[0][1], self.points[-1][1]
         return last / first if first else None
 
 
@@ -42,14 +50,23 @@ def write(all_of_them: list[Series], about: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
-def read(path: Path) -> list[Series]:
-    """What was kept."""
-    document = json.loads(path.read_text())
+def read(path: Path) -> tuple[list[Series], dict[str, Any]]:
+    """What was kept, and where it was measured; raises WrongResults."""
+    try:
+        document = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise WrongResults(
+            f"{path}: there is no such file; `hatch run bench:growth` makes one"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise WrongResults(f"{path}: {error}") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise WrongResults(f"{path}: not a growth of format {FORMAT}")
     found = []
     for each in document["series"]:
-        points = [(float(size), float(value)) for size, value in each.pop("points")]
-        found.append(Series(**each, points=points))
-    return found
+        samples = {int(size): list(map(float, of)) for size, of in each.pop("samples").items()}
+        found.append(Series(**each, samples=samples))
+    return found, document["about"]
 
 
 def text(all_of_them: list[Series]) -> str:
@@ -61,37 +78,35 @@ def _lines(all_of_them: list[Series]) -> Iterator[str]:
     for each in all_of_them:
         yield f"\n{each.title} ({each.unit}), by {each.grows}"
         for size, value in each.points:
-            yield f"  {size:12,.0f}  {value:12,.1f}"
+            found = each.samples[size]
+            yield f"  {size:12,}  {value:12,.1f}   {min(found):,.1f} – {max(found):,.1f}"
         if each.factor is not None:
-            least, most = min(each.points)[0], max(each.points)[0]
-            yield f"  × {each.factor:.2f}, while that grew × {most / least:,.0f}"
+            grown = max(each.samples) / min(each.samples)
+            yield f"  × {each.factor:.2f}, while that grew × {grown:,.0f}"
 
 
-def draw(all_of_them: list[Series], folder: Path) -> list[Path]:
-    """A page for each thing that grows, as PNG and SVG; those that were written."""
-    import matplotlib as mpl  # noqa: PLC0415  (slow, and not needed to measure)
+def by_what_grows(all_of_them: list[Series]) -> dict[str, list[Series]]:
+    """Those that share a table and a plot, by their id; only those that have samples."""
+    found: dict[str, list[Series]] = {}
+    for each in all_of_them:
+        if each.samples:
+            found.setdefault(each.id, []).append(each)
+    return found
 
-    mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "baton"
-    from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    folder.mkdir(exist_ok=True)
-    written = []
-    for name in dict.fromkeys(each.id for each in all_of_them):
-        shown = [each for each in all_of_them if each.id == name and each.points]
-        canvas, found = plt.subplots(1, len(shown), figsize=(4.2 * len(shown), 3.4), squeeze=False)
-        for axes, each in zip(found[0], shown, strict=True):
-            axes.plot(*zip(*sorted(each.points), strict=True), marker="o", color="#1f6feb")
-            axes.set_xscale("log")
-            axes.set_ylim(bottom=0)
-            axes.set_xlabel(each.grows)
-            axes.set_title(f"{each.title}, {each.unit}", size=10)
-            axes.grid(alpha=0.3)
-            axes.spines[["top", "right"]].set_visible(False)
-        canvas.tight_layout()
-        for kind in ("png", "svg"):
-            path = folder / f"growth_{name}.{kind}"
-            canvas.savefig(path, dpi=120, metadata={"Date": None} if kind == "svg" else None)
-            written.append(path)
-        plt.close(canvas)
-    return written
+def table(together: list[Series]) -> str:
+    """Those of one id, as a page has them: a line for each size, and a column for each cost."""
+    lines = [
+        f"| {together[0].grows} | " + " | ".join(f"{s.title}, {s.unit}" for s in together) + " |",
+        "|--:|" + "--:|" * len(together),
+    ]
+    for size in sorted({size for each in together for size in each.samples}):
+        medians = [dict(each.points).get(size) for each in together]
+        cells = ["–" if median is None else _number(median) for median in medians]
+        lines.append(f"| {size:,} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    """With as many digits as say something."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}" if value >= 1 else f"{value:,.2f}"

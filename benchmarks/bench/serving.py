@@ -13,29 +13,31 @@ from bench.plan import Plan
 from bench.process import Process
 from bench.results import Results
 from bench.subjects import KEY, LEAST, ONCE, SUBJECTS, Subject
-from bench.wire import Wire, frames
+from bench.wire import Wire, count_all, frames
 
 LOAD_TIMEOUT = 30.0
 NAMES = {ONCE: "at most once ", LEAST: "at least once"}
 
 
 class Line:
-    """What the bench needs of the broker for one subject: one connection to ask, one to hear."""
+    """What the bench needs of the broker for one subject: one connection to ask, and one to hear,
+    or as many as there are monitors: then all of them have to hear an answer."""
 
-    def __init__(self, url: str, exchange: str) -> None:
+    def __init__(self, url: str, exchange: str, monitors: int = 1) -> None:
         self._exchange_in = f"{exchange}_in"
         self.asking = Wire(url)
-        self.hearing = Wire(url)
+        self.hearing = [Wire(url) for _ in range(monitors)]
         for name in (self._exchange_in, f"{exchange}_out"):
             self.asking.exchange(name)
-        self.hearing.consume(self.hearing.queue(f"{exchange}_out"))
+        for each in self.hearing:
+            each.consume(each.queue(f"{exchange}_out"))
 
     def __enter__(self) -> Line:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.asking.close()
-        self.hearing.close()
+        for each in (self.asking, *self.hearing):
+            each.close()
 
     def clear(self, subject: Subject) -> None:
         """Delete what a subject left behind when it ran before."""
@@ -53,7 +55,7 @@ class Line:
         sender = threading.Thread(target=self.asking.send, args=(prepared,), daemon=True)
         began = time.perf_counter()
         sender.start()
-        ended = self.hearing.count(count, LOAD_TIMEOUT)
+        ended = count_all(self.hearing, count, LOAD_TIMEOUT)
         sender.join()
         return ended - began
 
@@ -64,7 +66,7 @@ class Line:
             prepared = frames(self._exchange_in, KEY, [each])
             began = time.perf_counter()
             self.asking.send(prepared)
-            took.append(self.hearing.count(answers, LOAD_TIMEOUT) - began)
+            took.append(count_all(self.hearing, answers, LOAD_TIMEOUT) - began)
         return took
 
 

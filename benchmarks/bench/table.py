@@ -1,25 +1,20 @@
-"""Tables: for a terminal, and in Markdown between two markers of a page."""
+"""Tables of what was measured: for a terminal, and in Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from bench.figures import FIGURES, Figure
 from bench.goals import GOALS
+from bench.page import image
 from bench.results import Results
 from bench.subjects import BATON
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "performance.md"
-BEGIN: Final = "<!-- measured: begin -->"
-END: Final = "<!-- measured: end -->"
+SHOWN: Final = ("rate_least", "cpu_least")
+"""The plots that the page shows."""
 PEERS: Final = ("rate_least", "rate_once", "cpu_least", "p50_least", "p99_least", "memory_load")
 """The columns of the table of peers."""
-
-
-class NoMarkers(Exception):
-    """A page that has no place for what was measured."""
 
 
 def text(results: Results) -> str:
@@ -34,7 +29,7 @@ def text(results: Results) -> str:
         for subject, median in medians.items():
             found = results.samples[figure.id][subject]
             beside = f"{base / median:8.2f} ×" if base and median else ""
-            spread = f"{_number(figure, min(found))} – {_number(figure, max(found))}"
+            spread = _spread(figure, found)
             lines.append(f"  {subject:30} {_number(figure, median):>10}{beside:>12}   {spread}")
         if base:
             lines.append("  (×: how many times that Baton has)")
@@ -50,13 +45,8 @@ def text(results: Results) -> str:
 
 def markdown(results: Results) -> str:
     """The goals and the peers, as a page has them."""
-    about = results.about
     lines = [
-        (
-            f"Measured {about['when'][:10]}: {about['system']}, {about['cores']} cores that the"
-            f" broker, the service and the bench share, Python {about['python']}, medians of"
-            f" {about['rounds']} interleaved rounds."
-        ),
+        f"{results.where}.",
         "",
         "| goal | wanted | measured | |",
         "|---|--:|--:|---|",
@@ -67,19 +57,32 @@ def markdown(results: Results) -> str:
         met = "" if value is None else "met" if goal.is_met(value) else "**not met**"
         lines.append(f"| {goal.text} | {goal.wanted} | {said} | {met} |")
     lines += ["", *_peers(results)]
+    lines += [
+        line
+        for name in SHOWN
+        if results.medians(name)
+        for line in ("", image(name, FIGURES[name].title))
+    ]
     if results.missing:
         lines += ["", "Not measured there: " + "; ".join(_missing(results)) + "."]
     return "\n".join(lines)
 
 
 def _peers(results: Results) -> Iterator[str]:
+    """A line for each subject; the spread is that of the first column."""
     figures = [FIGURES[each] for each in PEERS]
-    yield "| | " + " | ".join(f"{each.title} ({each.unit})" for each in figures) + " |"
-    yield "|---|" + "--:|" * len(figures)
+    titles = [f"{each.title} ({each.unit})" for each in figures]
+    yield "| | " + " | ".join([titles[0], "least – most", *titles[1:]]) + " |"
+    yield "|---|" + "--:|" * (len(figures) + 1)
     for subject in results.medians(PEERS[0]):
         medians = [(figure, results.median(figure.id, subject)) for figure in figures]
         cells = ["–" if median is None else _number(figure, median) for figure, median in medians]
+        cells.insert(1, _spread(figures[0], results.samples[PEERS[0]][subject]))
         yield f"| {subject} | " + " | ".join(cells) + " |"
+
+
+def _spread(figure: Figure, samples: list[float]) -> str:
+    return f"{_number(figure, min(samples))} – {_number(figure, max(samples))}"
 
 
 def _missing(results: Results) -> Iterator[str]:
@@ -89,17 +92,3 @@ def _missing(results: Results) -> Iterator[str]:
 
 def _number(figure: Figure, value: float) -> str:
     return f"{value:,.{figure.digits}f}"
-
-
-def insert(page: str, table: str) -> str:
-    """*page* with *table* between its markers; raises NoMarkers."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise NoMarkers(f'The page has no "{BEGIN}" and "{END}", one after the other')
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
-
-
-def write(results: Results) -> None:
-    """Into docs/performance.md; raises NoMarkers."""
-    PAGE.write_text(insert(PAGE.read_text(), markdown(results)))

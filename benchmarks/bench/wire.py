@@ -5,10 +5,11 @@ It publishes prepared frames in one write, and counts pongs in the bytes that ar
 
 from __future__ import annotations
 
+import selectors
 import socket
 import time
-from collections.abc import Iterable
-from typing import Any, Self
+from collections.abc import Iterable, Sequence
+from typing import Any, Self, cast
 from urllib.parse import unquote, urlsplit
 
 from pika import spec
@@ -28,6 +29,7 @@ class Wire:
         parts = urlsplit(url)
         user, password = unquote(parts.username or "guest"), unquote(parts.password or "guest")
         self._buffer = b""
+        self._tail = b""
         self._socket = socket.create_connection(
             (parts.hostname or "localhost", parts.port or 5672), TIMEOUT
         )
@@ -75,26 +77,29 @@ class Wire:
 
     def count(self, pongs: int, timeout: float = TIMEOUT) -> float:
         """Wait for so many pongs; the moment of the last, by perf_counter. Raises TimeoutError."""
-        found, tail = 0, self._buffer
-        self._buffer = b""
-        deadline = time.monotonic() + timeout
-        while True:
-            found += tail.count(MARK)
-            if found >= pongs:
-                break
-            tail = tail[-len(MARK) + 1 :]
-            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-            try:
-                received = self._socket.recv(CHUNK)
-            except TimeoutError:
-                raise TimeoutError(f"{found} of {pongs} pongs came in {timeout:g} s") from None
-            if not received:
-                raise ConnectionError("The broker closed the connection of the bench")
-            tail += received
-        moment = time.perf_counter()
-        if found > pongs:
-            raise ValueError(f"{found} pongs came, {pongs} pings were sent")
-        return moment
+        return count_all([self], pongs, timeout)
+
+    def fileno(self) -> int:
+        """Of its socket, to be waited for."""
+        return self._socket.fileno()
+
+    def more(self) -> int:
+        """How many pongs end in what has arrived; waits for some of it, if there is none."""
+        received = self._socket.recv(CHUNK)
+        if not received:
+            raise ConnectionError("The broker closed the connection of the bench")
+        return self._count(received)
+
+    def left(self) -> int:
+        """How many pongs end in what was read before they were counted."""
+        received, self._buffer = self._buffer, b""
+        return self._count(received)
+
+    def _count(self, received: bytes) -> int:
+        stream = self._tail + received
+        # Shorter than a mark: none is counted twice, and none is missed that comes in two parts.
+        self._tail = stream[-len(MARK) + 1 :]
+        return stream.count(MARK)
 
     def take(self) -> Any:
         """The properties of the next message that this connection consumes."""
@@ -136,6 +141,30 @@ class Wire:
             if not received:
                 raise ConnectionError("The broker closed the connection of the bench")
             self._buffer += received
+
+
+def count_all(wires: Sequence[Wire], pongs: int, timeout: float = TIMEOUT) -> float:
+    """Wait until each of *wires* has so many pongs; the moment of the last, by perf_counter.
+
+    One thread hears them all: twenty would fight for the interpreter. Raises TimeoutError.
+    """
+    deadline = time.monotonic() + timeout
+    missing = {wire: pongs - wire.left() for wire in wires}
+    with selectors.DefaultSelector() as selector:
+        for wire in wires:
+            selector.register(wire, selectors.EVENT_READ)
+        while any(each > 0 for each in missing.values()):
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                found = pongs - max(missing.values())
+                raise TimeoutError(f"{found} of {pongs} pongs came in {timeout:g} s")
+            for key, _ in ready:
+                wire = cast(Wire, key.fileobj)
+                missing[wire] -= wire.more()
+    moment = time.perf_counter()
+    if (most := pongs - min(missing.values())) > pongs:
+        raise ValueError(f"{most} pongs came, {pongs} pings were sent")
+    return moment
 
 
 def frames(

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from bench.goals import GOALS, Goal
+from bench.figures import FIGURES
+from bench.goals import GOALS, SUBJECTS_OF_GOALS, Goal
+from bench.plan import Plan
 from bench.results import Results
-from bench.subjects import AIO_PIKA, BATON, PIKA_BLOCKING, PIKA_SELECT
+from bench.start_up import EMPTY, HELP
+from bench.subjects import AIO_PIKA, BATON, PIKA_BLOCKING, PIKA_SELECT, SUBJECTS
 
 
 def goal(start: str) -> Goal:
@@ -49,3 +52,13 @@ def test_worse_is_beyond_the_tolerance(at_least: bool, same: float, worse: float
 def test_what_is_wanted_has_its_unit() -> None:
     assert goal("Throughput").wanted == "≥ 6 ×"
     assert goal("A service's memory").wanted == "≤ 50 MiB"
+
+
+def test_the_guard_measures_whatever_a_goal_needs() -> None:
+    plan = Plan.quick(only=SUBJECTS_OF_GOALS)
+    assert plan.wants(HELP)  # and so the part that starts commands has all of them
+    results = Results.begin(1, True)
+    for subject in (*(each.name for each in SUBJECTS if plan.wants(each.name)), EMPTY, HELP):
+        for figure in FIGURES:
+            results.add(figure, subject, 1)
+    assert [each.text for each in GOALS if each.value(results) is None] == []

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as command
-from bench import table
+from bench import page
+from bench.pulse import PULSES
 from bench.results import Results
 from bench.subjects import BATON, FASTSTREAM
 
@@ -58,11 +59,31 @@ def test_the_guard_fails_only_where_it_is_strict(
     assert f"1 ratios compared, {int(now < 600)} of them worse" in said
 
 
-def test_a_baseline_that_is_missing_is_said_before_anything_is_measured(
+@pytest.mark.parametrize(("more", "code"), [([], 0), (["--strict"], 1)])
+def test_without_a_baseline_nothing_is_measured(
+    kept: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    code: int,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "--quick", "--guard", *more])
+    assert command.main() == code
+    assert "baseline.json: there is no baseline to compare with" in capsys.readouterr().out
+    assert not (kept / "latest.json").exists()
+
+
+def test_a_regression_is_an_annotation_on_github(
     kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "--guard") == 2
-    assert "baseline.json: there is no such file" in capsys.readouterr().err
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    results(600).write(kept / "baseline.json")
+    results(300).write(kept / "latest.json")
+    assert run(monkeypatch, "--guard") == 0
+    assert (
+        "::warning::Throughput, at least once, beside FastStream: 3 ×, in the baseline 6 ×"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("part", [["--quick"], ["--only", "baton"], ["--part", "start"]])
@@ -84,20 +105,49 @@ def test_what_was_measured_in_part_is_not_saved_later(
     assert not (kept / "baseline.json").exists()
 
 
+PAGE = """# Performance
+
+<!-- measured: begin -->
+<!-- measured: end -->
+<!-- pulse: begin -->
+Measured before.
+<!-- pulse: end -->
+"""
+
+
 def test_a_whole_run_is_saved_as_the_baseline_and_in_the_page(
     kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = kept / "performance.md"
-    page.write_text(f"# Performance\n\n{table.BEGIN}\n{table.END}\n")
-    monkeypatch.setattr(table, "PAGE", page)
+    monkeypatch.setattr(page, "PAGE", kept / "performance.md")
+    page.PAGE.write_text(PAGE)
     whole = results(600)
     whole.about["whole"] = True
     whole.write(kept / "latest.json")
     assert run(monkeypatch, "--save") == 0
     assert Results.read(kept / "baseline.json") == whole
-    assert "| Throughput, at least once, beside FastStream | ≥ 6 × | 6 × | met |" in (
-        page.read_text()
-    )
+    written = page.PAGE.read_text()
+    assert "| Throughput, at least once, beside FastStream | ≥ 6 × | 6 × | met |" in written
+    assert f"]({page.IMAGES}/rate_least.svg)" in written
+    assert "cpu_least" not in written
+    assert "Measured before." in written
+    assert "FastStream" in (kept / page.IMAGES / "rate_least.svg").read_text()
+
+
+def test_a_pulse_that_was_measured_is_saved_in_the_page(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "PAGE", kept / "performance.md")
+    page.PAGE.write_text(PAGE)
+    whole = results(600)
+    whole.about["whole"] = True
+    for name, share in zip(PULSES, (40, 20, 10), strict=True):
+        whole.add("pulse_broker_cpu", name, share)
+        whole.add("pulse_service_cpu", name, share / 2)
+    whole.write(kept / "latest.json")
+    assert run(monkeypatch, "--save") == 0
+    written = page.PAGE.read_text()
+    assert "| every 15 s, the default | 40.0% of a core | 20.0% |" in written
+    assert "Measured before." not in written
 
 
 def test_no_round_is_no_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from pika import spec
 from pika.frame import decode_frame
 
 from bench.dialects import DIALECTS, pings
-from bench.wire import MARK, Wire, frames
+from bench.wire import MARK, Wire, count_all, frames
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Wire, socket.socket]
     ours, theirs = socket.socketpair()
     wire = Wire.__new__(Wire)
     wire._socket = ours
-    wire._buffer = b""
+    wire._buffer = wire._tail = b""
     with ours, theirs:
         yield wire, theirs
 
@@ -42,6 +42,30 @@ def test_a_pong_in_two_parts_is_one(ends: tuple[Wire, socket.socket]) -> None:
     broker.sendall(b'{"type": "po')
     broker.sendall(b'ng"}' + MARK)
     wire.count(2, 1)
+
+
+def test_a_pong_in_many_parts_is_one(ends: tuple[Wire, socket.socket]) -> None:
+    wire, broker = ends
+    found = 0
+    for each in MARK + MARK:
+        broker.sendall(bytes([each]))
+        found += wire.more()
+    assert found == 2
+
+
+def test_all_are_waited_for_until_the_last_has_heard(ends: tuple[Wire, socket.socket]) -> None:
+    wire, broker = ends
+    ours, theirs = socket.socketpair()
+    other = Wire.__new__(Wire)
+    other._socket, other._buffer, other._tail = ours, b"", b""
+    with ours, theirs:
+        broker.sendall(MARK * 2)
+        theirs.sendall(MARK)
+        with pytest.raises(TimeoutError, match=r"1 of 2 pongs came in 0\.01 s"):
+            count_all([wire, other], 2, 0.01)
+        broker.sendall(MARK)
+        theirs.sendall(MARK)
+        count_all([wire, other], 1, 1)
 
 
 def test_more_pongs_than_pings_are_an_error(ends: tuple[Wire, socket.socket]) -> None:
