@@ -115,7 +115,7 @@ GROWING: Final = (
     Growing(
         "size",
         "bytes of a command",
-        (100, 1024, 10 * 1024, 100 * 1024, 1024 * 1024),
+        (100, 1000, 10_000, 100_000, 1024 * 1024),
         (
             ("Throughput, at least once", "msg/s"),
             ("Volume of commands", "MiB/s"),

@@ -50,9 +50,10 @@ def draw_growth(all_of_them: list[Series], folder: Path) -> list[Path]:
     plt = _pyplot()
     written = []
     for name, shown in by_what_grows(all_of_them).items():
-        canvas, found = plt.subplots(1, len(shown), figsize=(3.9 * len(shown), 3.3), squeeze=False)
-        for axes, each in zip(found[0], shown, strict=True):
-            _line(axes, each)
+        rows = (len(shown) + 1) // 2  # two in a row: a page is no wider
+        canvas = plt.figure(figsize=(8, 2.8 * rows))
+        for place, each in enumerate(shown, start=1):
+            _line(canvas.add_subplot(rows, 2, place), each)
         written += _write(canvas, folder, f"growth_{name}")
     return written
 
@@ -92,6 +93,7 @@ def _bars(axes: Axes, results: Results, name: str, medians: dict[str, float]) ->
     better = "more is better" if figure.more_is_better else "less is better"
     axes.set_title(f"{figure.title}: median, least and most", loc="left", size=10)
     axes.set_xlabel(f"{figure.unit} ({better})")
+    axes.xaxis.set_major_formatter(lambda value, _: short(value))
     axes.margins(x=0.12, y=0.02)
 
 

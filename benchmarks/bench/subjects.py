@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from bench.c_client import CClient
 from bench.process import Process
+from peers.contract import PREFETCH
 
 BIN: Final = Path(sys.executable).parent
 KEY: Final = "production"
@@ -121,6 +122,7 @@ SUBJECTS: Final[Sequence[Subject]] = (
         "dramatiq",
         bound_here="dramatiq.bench",
         leaves=("dramatiq.bench",),
+        environment={"dramatiq_queue_prefetch": str(PREFETCH)},
     ),
     Subject("nameko", "nameko_service", "nameko", leaves=("nameko.bench",)),
     Subject("taskiq", "taskiq_worker", "taskiq_aio_pika", "taskiq", leaves=("taskiq.bench",)),

@@ -3,7 +3,8 @@
  * echo HOST PORT VHOST USER PASSWORD EXCHANGE_IN EXCHANGE_OUT KEY QUEUES CONFIRMED(0|1)
  *
  * It prints "peer is ready" when it takes pings. With CONFIRMED a ping is acknowledged when the broker has
- * confirmed its pong. It decodes no more of JSON than it needs: the type.
+ * confirmed its pong, and with one acknowledgement all that were confirmed together. It decodes no more of
+ * JSON than it needs: the type.
  */
 #include <amqp.h>
 #include <amqp_framing.h>
@@ -19,8 +20,11 @@ static const char PONG[] = "{\"type\": \"pong\", \"environment\": \"production\"
                            "\"fqdn\": \"web01.example.org\", \"app_names\": [\"shop\"]}";
 
 static amqp_connection_state_t connection;
-static uint64_t published;
-static uint64_t tags[65536]; /* by the number of the publish; at most PREFETCH are open */
+
+#define OPEN 65536 /* publishes at most that wait for their confirms */
+static uint64_t published, confirmed_up_to, acknowledged;
+static uint64_t tags[OPEN];  /* the delivery that a publish answers, by its number */
+static char is_confirmed[OPEN];
 
 static void fail(const char *what) {
     fprintf(stderr, "echo: %s\n", what);
@@ -56,16 +60,31 @@ static void answer(amqp_envelope_t *envelope, const char *exchange, int confirme
     if (amqp_basic_publish(connection, CHANNEL, amqp_cstring_bytes(exchange), amqp_empty_bytes, 0,
                            0, &properties, amqp_cstring_bytes(PONG)) < 0)
         fail("publish");
-    if (confirmed) tags[++published & 65535] = envelope->delivery_tag;
+    if (confirmed) {
+        if (published - confirmed_up_to >= OPEN) fail("too many publishes wait for their confirms");
+        tags[++published % OPEN] = envelope->delivery_tag;
+    }
 }
 
 static void on_confirm(amqp_frame_t *frame) {
     amqp_basic_ack_t *ack;
+    uint64_t number;
     if (frame->frame_type != AMQP_FRAME_METHOD || frame->payload.method.id != AMQP_BASIC_ACK_METHOD)
         fail("an unexpected frame");
     ack = frame->payload.method.decoded;
-    if (amqp_basic_ack(connection, CHANNEL, tags[ack->delivery_tag & 65535], ack->multiple) < 0)
-        fail("ack");
+    number = ack->multiple ? confirmed_up_to + 1 : ack->delivery_tag;
+    for (; number <= ack->delivery_tag; number++) is_confirmed[number % OPEN] = 1;
+    while (is_confirmed[(confirmed_up_to + 1) % OPEN])
+        is_confirmed[++confirmed_up_to % OPEN] = 0;
+}
+
+/* One acknowledgement for all that were confirmed, when nothing more has been read. */
+static void acknowledge(void) {
+    if (acknowledged == confirmed_up_to || amqp_frames_enqueued(connection) ||
+        amqp_data_in_buffer(connection))
+        return;
+    if (amqp_basic_ack(connection, CHANNEL, tags[confirmed_up_to % OPEN], 1) < 0) fail("ack");
+    acknowledged = confirmed_up_to;
 }
 
 int main(int count, char **given) {
@@ -119,5 +138,6 @@ int main(int count, char **given) {
         } else {
             fail("the connection was lost");
         }
+        acknowledge();
     }
 }

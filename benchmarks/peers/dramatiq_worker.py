@@ -27,7 +27,7 @@ def main(asked: Contract) -> None:
         )
 
     actor = dramatiq.actor(ping, queue_name="dramatiq.bench")
-    worker = dramatiq.Worker(broker, worker_threads=1)
+    worker = dramatiq.Worker(broker, worker_threads=8)  # as its command line has it by default
     broker.declare_queue(actor.queue_name, ensure=True)
     worker.start()
     ready()

@@ -12,7 +12,7 @@ from kombu import Exchange, Queue  # noqa: E402
 from nameko.messaging import Publisher, consume  # noqa: E402
 from nameko.runners import ServiceRunner  # noqa: E402
 
-from peers.contract import Contract, contract, pong, ready  # noqa: E402
+from peers.contract import PREFETCH, Contract, contract, pong, ready  # noqa: E402
 
 
 def main(asked: Contract) -> None:
@@ -31,7 +31,8 @@ def main(asked: Contract) -> None:
         def ping(self, message: dict[str, Any]) -> None:
             self.publish(pong(message), routing_key="")
 
-    runner = ServiceRunner({"AMQP_URI": asked.url})
+    # As many green threads as messages are in flight: nameko takes no more than it has.
+    runner = ServiceRunner({"AMQP_URI": asked.url, "max_workers": PREFETCH})
     runner.add_service(Echo)
     runner.start()
     ready()

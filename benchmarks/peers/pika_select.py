@@ -62,6 +62,8 @@ class Echo:
             self._unconfirmed[self._published] = method.delivery_tag
 
     def _on_confirm(self, frame: Any) -> None:
+        if isinstance(frame.method, pika.spec.Basic.Nack):
+            raise SystemExit("The broker refused a pong")  # so its ping is not acknowledged
         number, multiple = frame.method.delivery_tag, frame.method.multiple
         self._channel.basic_ack(self._unconfirmed.pop(number), multiple)
         if multiple:

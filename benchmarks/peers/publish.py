@@ -60,17 +60,26 @@ def pika_call(url: str, exchange: str, count: int) -> float:
 
 
 def pika_many(url: str, exchange: str, count: int) -> float:
-    """SelectConnection: all are sent, and their confirms counted."""
+    """SelectConnection: all are sent, and their confirms counted, in whatever order they come."""
     import pika  # noqa: PLC0415
 
     began = ended = 0.0
+    waiting = dict.fromkeys(range(1, count + 1))
 
     def on_channel(channel: Any) -> None:
         nonlocal began
 
         def on_confirm(frame: Any) -> None:
             nonlocal ended
-            if frame.method.delivery_tag >= count:
+            number = frame.method.delivery_tag
+            if isinstance(frame.method, pika.spec.Basic.Nack):
+                raise SystemExit(f"The broker refused command {number}")
+            if frame.method.multiple:
+                while waiting and (first := next(iter(waiting))) <= number:
+                    del waiting[first]
+            else:
+                del waiting[number]
+            if not waiting:
                 ended = time.perf_counter()
                 connection.ioloop.stop()
 
