@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -314,8 +315,18 @@ class Site:
 MakeSite = Callable[..., Site]
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with all its tables, to be copied: making them takes longer than most tests."""
+    path = tmp_path_factory.mktemp("database") / "dashboard.db"
+    Store.open(f"sqlite:///{path}", Retention(), lambda: BEGINNING).close()
+    return path
+
+
 @pytest.fixture
-async def make_site(tmp_path: Path, token: tuple[str, str]) -> AsyncIterator[MakeSite]:
+async def make_site(
+    tmp_path: Path, token: tuple[str, str], empty_database: Path
+) -> AsyncIterator[MakeSite]:
     """Makes a site; with *users*, one that wants a login."""
     numbers = itertools.count()
     async with AsyncExitStack() as stack:
@@ -329,7 +340,8 @@ async def make_site(tmp_path: Path, token: tuple[str, str]) -> AsyncIterator[Mak
                 web["users_file"].touch(mode=0o600)
                 web["users_file"].write_text(users)
             settings = Settings(web=WebSettings(**web))
-            store = Store.open(f"sqlite:///{folder}/dashboard.db", Retention(), time)
+            path = shutil.copy(empty_database, folder)
+            store = Store.open(f"sqlite:///{path}", Retention(), time)
             stack.callback(store.close)
             state = state or FleetState(pings_by_itself=True)
             configuration = Configuration(rabbit_url=f"memory://{tmp_path.name}-{folder.name}")

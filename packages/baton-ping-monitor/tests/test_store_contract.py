@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,9 +20,10 @@ from databases.stores import Stores
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Iterator[Stores]:
+def stores(tmp_path: Path, empty_database: Path) -> Iterator[Stores]:
+    path = shutil.copy(empty_database, tmp_path)
     with ExitStack() as stack:
-        yield Stores(f"sqlite:///{tmp_path / 'dashboard.db'}", stack)
+        yield Stores(f"sqlite:///{path}", stack)
 
 
 @pytest.fixture

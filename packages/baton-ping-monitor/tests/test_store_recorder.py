@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -29,8 +30,8 @@ def clock() -> float:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "dashboard.db"
+def path(tmp_path: Path, empty_database: Path) -> Path:
+    return Path(shutil.copy(empty_database, tmp_path))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -34,9 +35,10 @@ THREADS = 8
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Iterator[Stores]:
+def stores(tmp_path: Path, empty_database: Path) -> Iterator[Stores]:
+    path = shutil.copy(empty_database, tmp_path)
     with ExitStack() as stack:
-        yield Stores(f"sqlite:///{tmp_path / 'dashboard.db'}", stack)
+        yield Stores(f"sqlite:///{path}", stack)
 
 
 def test_what_was_committed_survives_a_kill(stores: Stores) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -19,9 +20,10 @@ PATIENCE = 20.0
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Iterator[Stores]:
+def stores(tmp_path: Path, empty_database: Path) -> Iterator[Stores]:
+    path = shutil.copy(empty_database, tmp_path)
     with ExitStack() as stack:
-        yield Stores(f"sqlite:///{tmp_path / 'dashboard.db'}?timeout=0.05", stack)
+        yield Stores(f"sqlite:///{path}?timeout=0.05", stack)
 
 
 async def running(upkeep: Upkeep, condition: Callable[[], object]) -> None:

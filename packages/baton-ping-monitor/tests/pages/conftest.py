@@ -151,14 +151,6 @@ def page_of(answer: httpx2.Response) -> Page:
 Make = Callable[..., Dashboard]
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with all its tables: making them takes longer than most tests."""
-    path = tmp_path_factory.mktemp("database") / "dashboard.db"
-    Store.open(f"sqlite:///{path}", Retention(), StillClock()).close()
-    return path
-
-
 @pytest.fixture
 def clock() -> StillClock:
     return StillClock()
