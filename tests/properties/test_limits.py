@@ -25,7 +25,9 @@ from baton_ping_monitor.observation import Observation, malformed, observe
 from fuzz.oracle import LONGEST_STALL, no_stall
 from fuzz.targets.output import check_observation
 
-PATIENCE = 50.0
+PATIENCE = 100.0
+
+pytestmark = pytest.mark.timeout(120)
 
 
 def filled(unit: bytes, before: bytes = b'{"type":"facts","fqdn":"web01","facts":{"a":[') -> bytes:

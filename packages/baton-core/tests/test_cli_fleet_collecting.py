@@ -60,7 +60,7 @@ def test_the_connection_is_lost_on_the_way(
 def test_what_may_still_arrive_can_be_asked_for_later(
     pinged: PingedFleet, memory_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pinged.configuration = Configuration(rabbit_url=memory_url, deadline=0.2)
+    pinged.configuration = Configuration(rabbit_url=memory_url, deadline=2)
     pinged.broker.block()
     with pytest.raises(PublishTimeout):
         pinged.ask(timeout=30, expires=0.1)

@@ -51,7 +51,7 @@ def repeat(memory_url: str) -> Ask:
         fleet = FleetOptions(**{"interval": 0.01, "timeout": 30.0, **options})  # type: ignore[arg-type]
         keys = targets or ("web01.example.org",)
         request = fleet.request({"type": "ping"}, keys)
-        configuration = Configuration(rabbit_url=memory_url, deadline=1)
+        configuration = Configuration(rabbit_url=memory_url, deadline=3)
         return ask(Question(configuration, Extension("baton-ping"), request, fleet, describe))
 
     return repeat
@@ -155,7 +155,7 @@ def test_a_signal_ends_it_with_the_total(repeat: Ask, capsys: pytest.CaptureFixt
             os.kill(os.getpid(), signal.SIGINT)
         return ""
 
-    assert repeat("production", count=1000, describe=describe, timeout=0.2) == 130
+    assert repeat("production", count=1000, describe=describe, timeout=2) == 130
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].endswith(", interrupted")
     assert lines[3] == "1 round: 1 of 1 answers came, 0% lost"

@@ -103,7 +103,7 @@ def watch(
     def watch(describe: Callable[[Reply], str], **options: Any) -> tuple[int, str]:
         fleet = FleetOptions(watch=True, timeout=30.0, interval=0.01, **options)
         request = fleet.request({"type": "ping"}, ("web01.example.org",))
-        configuration = Configuration(rabbit_url=memory_url, deadline=1)
+        configuration = Configuration(rabbit_url=memory_url, deadline=3)
         question = Question(configuration, Extension("baton-ping"), request, fleet, describe)
         with redirect_stdout(screen()) as shown:
             code = ask(question)

@@ -98,7 +98,7 @@ async def test_it_prints_the_replies(memory_url: str) -> None:
         '{"type": "info", "message": "about to echo"}',
         '{"type": "echoed", "n": 7}',
     ]
-    assert "\n\n1 server answered in 0." in result.stdout
+    assert "\n\n1 server answered in " in result.stdout
 
 
 @pytest.mark.usefixtures("web01")

@@ -29,8 +29,18 @@ if TYPE_CHECKING:
     from baton.transports.memory.broker import MemoryBroker
 
 
-async def collect(collector: Collector, timeout: float = 5) -> list[Reply]:
-    return [reply async for reply in collector.replies(timeout)]
+async def collect(
+    collector: Collector, timeout: float = 5, count: int | None = None
+) -> list[Reply]:
+    """All that is said, or, however slow the machine is, so many and what came with them."""
+    replies = []
+    async for reply in collector.replies(timeout):
+        replies.append(reply)
+        if len(replies) == count:
+            break
+    while (more := collector.take()) is not None:
+        replies.append(more)
+    return replies
 
 
 async def test_yields_each_output_and_ends_when_all_named_servers_have_finished(
@@ -58,7 +68,7 @@ async def test_an_environment_is_waited_for_until_the_timeout(fleet: Fleet) -> N
     await fleet.add("a", "b")
     async with fleet.collector() as collector:
         await collector.send({"type": "greet"}, ["production"])
-        replies = await collect(collector, timeout=0.3)
+        replies = await collect(collector, timeout=2)
     assert len(replies) == 4
     assert not collector.is_complete
 
@@ -124,7 +134,7 @@ async def test_a_wrong_message_is_refused_before_anything_is_published(fleet: Fl
 
 async def test_a_broker_that_does_not_confirm_leaves_the_outcome_unknown(fleet: Fleet) -> None:
     await fleet.add("a")
-    async with fleet.collector(deadline=0.1) as collector:
+    async with fleet.collector(deadline=2) as collector:
         fleet.broker.block()
         with pytest.raises(PublishTimeout, match="may still arrive"):
             await collector.send({"type": "greet"}, ["a"])
@@ -133,7 +143,7 @@ async def test_a_broker_that_does_not_confirm_leaves_the_outcome_unknown(fleet: 
 
 async def test_what_the_broker_says_late_of_one_send_is_not_of_the_next(fleet: Fleet) -> None:
     await fleet.add("a")
-    async with fleet.collector(deadline=0.1) as collector:
+    async with fleet.collector(deadline=2) as collector:
         fleet.broker.block()
         with pytest.raises(PublishTimeout):
             await collector.send({"type": "greet"}, ["nowhere"])
@@ -194,7 +204,7 @@ async def test_with_interop_a_ruby_server_is_an_original(fleet: Fleet) -> None:
         fleet.say("", pong, Envelope(content_type="application/octet-stream"))
         fleet.say("", pong, Envelope(correlation_id="of another's command"))
         fleet.say("", b"not json", Envelope())
-        replies = await collect(collector, timeout=0.3)
+        replies = await collect(collector, count=3)
     originals = [reply for reply in replies if reply.original]
     assert [reply.fqdn for reply in originals] == ["ruby"]
     # Ours came twice, by its reply key and by the empty one, and is counted once.
@@ -209,7 +219,7 @@ async def test_an_output_that_was_sent_again_is_one_reply(fleet: Fleet) -> None:
         envelope = Envelope(message_id="same", correlation_id=collector.message_id)
         for _ in range(2):
             fleet.say(key, b'{"type":"pong","fqdn":"b"}', envelope)
-        replies = await collect(collector, timeout=0.3)
+        replies = await collect(collector, count=2)
     assert len([reply for reply in replies if reply.fqdn == "b"]) == 1
 
 
@@ -225,7 +235,7 @@ async def test_names_the_targets_that_are_listened_on_and_silent(fleet: Fleet) -
     fleet.deafen("b")
     async with fleet.collector() as collector:
         await collector.send({"type": "greet"}, ["a", "b", "staging", "nowhere"])
-        await collect(collector, timeout=0.3)
+        await collect(collector, count=2)
     assert collector.silent == ("b", "staging")
     assert collector.unroutable == ("nowhere",)
 
@@ -271,47 +281,47 @@ async def test_the_time_of_a_reply_is_that_since_its_own_target_was_published_to
 async def test_a_broker_that_confirms_slowly_is_waited_for_as_long_as_it_goes_on(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each confirm comes well within the deadline; all of them take twice as long."""
+    """Each confirm comes well within the deadline; all of them take longer."""
     await fleet.add("a")
 
     class Slow(MemoryTransport):
         def publish(self, publications: Sequence[Publication]) -> None:
             loop = asyncio.get_running_loop()
             for number, publication in enumerate(publications, start=1):
-                loop.call_later(number * 0.1, super().publish, [publication])
+                loop.call_later(number * 0.5, super().publish, [publication])
 
     monkeypatch.setattr(
         pool, "open_transport", lambda _, __, listener, ___: Slow(fleet.broker, listener)
     )
-    async with fleet.collector(deadline=0.3) as collector:
+    async with fleet.collector(deadline=2) as collector:
         began = time.monotonic()
         await collector.send({"type": "greet"}, ["a", *map(str, range(6))])
-        assert time.monotonic() - began > 0.6
+        assert time.monotonic() - began > 3
         assert len(await collect(collector)) == 2
 
 
-@pytest.mark.parametrize("expires", [1.0, 60.0])
+@pytest.mark.parametrize("expires", [3.0, 60.0])
 async def test_a_broker_that_delivers_answers_is_waited_for_until_the_command_expires(
     fleet: Fleet, expires: float
 ) -> None:
     """It brings those of the first servers while it is still at it for the last ones."""
     await fleet.add("a")
-    async with fleet.collector(deadline=0.3) as collector:
+    async with fleet.collector(deadline=2) as collector:
         fleet.broker.block()
         sending = asyncio.create_task(
             collector.send({"type": "greet"}, ["production"], expires=expires)
         )
         began = time.monotonic()
-        patience = 10 if expires == 1 else 2
+        patience = 20 if expires == 3 else 4
         while not sending.done() and time.monotonic() - began < patience:
             if "requester" in str(fleet.broker.bindings):
                 fleet.say(fleet.reply_key(), b'{"type":"pong"}', Envelope())
             await asyncio.sleep(0.05)
         fleet.broker.unblock()
-        if expires == 1:
+        if expires == 3:
             with pytest.raises(PublishTimeout):
                 await sending
-            assert time.monotonic() - began >= 1
+            assert time.monotonic() - began >= 3
         else:
             await sending
             assert collector.unroutable == ()
@@ -329,7 +339,7 @@ async def test_what_waits_for_its_reader_stays_at_the_broker(
             fleet.say(fleet.reply_key(), b'{"type":"pong","fqdn":"b"}', envelope)
         await asyncio.sleep(0)
         assert len(collector._inbox) == 10
-        replies = await collect(collector, timeout=0.3)
+        replies = await collect(collector, count=101)
     assert [reply.message.message_id for reply in replies if reply.fqdn == "b"] == [
         str(number) for number in range(100)
     ]
@@ -368,7 +378,7 @@ async def test_what_was_taken_is_acknowledged_also_when_nothing_more_comes(
         assert collector._transport is not None
         monkeypatch.setattr(collector._transport, "acknowledge", acknowledged.extend)
         await collector.send({"type": "greet"}, ["production"])
-        assert len(await collect(collector, timeout=0.5)) == len(acknowledged) == 2
+        assert len(await collect(collector, timeout=2)) == len(acknowledged) == 2
 
 
 class Withheld(MemoryTransport):
@@ -394,13 +404,13 @@ def withheld(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("withheld")
 async def test_what_is_not_confirmed_for_one_target_goes_to_the_others(fleet: Fleet) -> None:
     await fleet.add("a", "b")
-    async with fleet.collector(deadline=1.0) as collector:
+    async with fleet.collector(deadline=2) as collector:
         began = time.monotonic()
         await collector.send({"type": "greet"}, ["dead", "a", "gone", "nowhere", "b"])
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 3.9  # not the deadline of each
         assert collector.unconfirmed == ("dead", "gone")
         assert collector.unroutable == ("nowhere",)
-        replies = await collect(collector, timeout=0.1)
+        replies = await collect(collector, count=4)
     assert {reply.fqdn for reply in replies} == {"a", "b"}
     assert collector.silent == ("dead", "gone")
 
@@ -410,17 +420,17 @@ async def test_answers_show_that_a_command_has_arrived_though_it_is_not_confirme
     fleet: Fleet,
 ) -> None:
     await fleet.add("a", "b")
-    async with fleet.collector(deadline=0.3) as collector:
+    async with fleet.collector(deadline=2) as collector:
         await collector.send({"type": "greet"}, ["production"])
         assert collector.unconfirmed == ("production",)
-        replies = await collect(collector, timeout=0.1)
+        replies = await collect(collector, count=4)
     assert {reply.fqdn for reply in replies} == {"a", "b"}
 
 
 @pytest.mark.usefixtures("withheld")
 async def test_nothing_confirmed_and_no_answer_is_unknown(fleet: Fleet) -> None:
     await fleet.add("a")
-    async with fleet.collector(deadline=0.2) as collector:
+    async with fleet.collector(deadline=2) as collector:
         with pytest.raises(PublishTimeout, match="may still arrive"):
             await collector.send({"type": "greet"}, ["dead", "gone"])
         assert collector.unconfirmed == ("dead", "gone")

@@ -5,7 +5,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -138,7 +138,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Callable[..., Bench]]:
+async def bench() -> AsyncIterator[Callable[..., Bench]]:
     made: list[Bench] = []
 
     def make(consumer: Consumer, outbox: Outbox | None = None) -> Bench:
@@ -1015,9 +1015,9 @@ class TestSplay:
     async def test_its_splay_does_not_count_for_its_expiry(
         self, b: Bench, ran: list[str], delays: list[float]
     ) -> None:
-        delays.append(1.2)
-        envelope = Envelope("m", expires=3.0, headers={"baton-splay": 1000})
-        received = time.monotonic() - 2.0
+        delays.append(2.2)
+        envelope = Envelope("m", expires=10.0, headers={"baton-splay": 1000})
+        received = time.monotonic() - 8.0
         await b.process(b.delivery({"type": "x"}, envelope=envelope, received=received))
         assert ran == ["x"]
 

@@ -130,7 +130,7 @@ async def test_the_oldest_make_room_meanwhile(
     graveyard: Graveyard, memory_url: str, broker: MemoryBroker
 ) -> None:
     await bury_three(graveyard)
-    settings = Configuration(rabbit_url=memory_url, deadline=0.1)
+    settings = Configuration(rabbit_url=memory_url, deadline=2)
     async with DeadLetters(settings, GREET) as dead:
         broker.queue(dead_letters(GREET), None).messages.clear()  # type: ignore[arg-type]
         assert dead.waiting == 3
@@ -253,7 +253,7 @@ async def test_a_retry_that_is_not_confirmed(
     graveyard: Graveyard, memory_url: str, broker: MemoryBroker
 ) -> None:
     await graveyard.bury("web01.example.org")
-    async with DeadLetters(Configuration(rabbit_url=memory_url, deadline=0.1), GREET) as dead:
+    async with DeadLetters(Configuration(rabbit_url=memory_url, deadline=2), GREET) as dead:
         (letter,) = [letter async for letter in dead.letters()]
         broker.block()
         with pytest.raises(PublishTimeout, match=f"confirm the retry of {letter.id}: it may be"):
@@ -346,10 +346,10 @@ async def test_a_broker_that_falls_silent(
     graveyard: Graveyard, memory_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await bury_three(graveyard)
-    async with DeadLetters(Configuration(rabbit_url=memory_url, deadline=0.1), GREET) as dead:
+    async with DeadLetters(Configuration(rabbit_url=memory_url, deadline=2), GREET) as dead:
         monkeypatch.setattr(dead, "delivered", lambda _: None)  # they are lost on the way
         await graveyard.bury("web01.example.org")
-        with pytest.raises(BrokerUnavailable, match=r"does not answer within 0\.1 s"):
+        with pytest.raises(BrokerUnavailable, match=r"does not answer within 2 s"):
             [letter async for letter in dead.letters()]
 
 
@@ -362,14 +362,12 @@ async def test_the_broker_does_not_say_that_what_was_dropped_is_gone(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(MemoryTransport, "cancel", cancel)
-    settings = Configuration(rabbit_url=memory_url, deadline=0.1)
+    settings = Configuration(rabbit_url=memory_url, deadline=2)
     dead = DeadLetters(settings, GREET)
     await dead.__aenter__()
     for letter in [letter async for letter in dead.letters()]:
         dead.drop(letter)
-    with pytest.raises(
-        BrokerUnavailable, match=r"within 0\.1 s: what was retried or dropped may be"
-    ):
+    with pytest.raises(BrokerUnavailable, match=r"within 2 s: what was retried or dropped may be"):
         await dead.__aexit__(None, None, None)
     assert await look(settings) == []  # nobody holds the lock any more
 

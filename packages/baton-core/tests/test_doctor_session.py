@@ -74,8 +74,8 @@ async def test_a_loss(memory_url: str, broker: MemoryBroker) -> None:
 
 
 async def test_no_answer(memory_url: str) -> None:
-    async with session(memory_url, deadline=0.1) as opened:
-        with pytest.raises(BrokerUnavailable, match=r"no answer within 0\.1 s while waiting"):
+    async with session(memory_url, deadline=2) as opened:
+        with pytest.raises(BrokerUnavailable, match=r"no answer within 2 s while waiting"):
             await opened.receive()
 
 

@@ -415,7 +415,7 @@ async def test_a_dead_letter_that_is_tried_again_comes_straight_to_its_queue(wor
         await harness.start(PatchService, "web01.example.org")
         (command,) = world.requester.command({"type": "patch", "n": "again"}, "production")
         (outcome,) = world.publisher.publish(
-            [replace(command, exchange="", routing_key=QUEUE)], timeout=1
+            [replace(command, exchange="", routing_key=QUEUE)], timeout=5
         )
         assert outcome is None
         (output,) = await said(reader, 1)

@@ -24,7 +24,7 @@ A, B, C, D = (f"{letter}.example.org" for letter in "abcd")
 ALL = Expected(names=frozenset({A, B, C}))
 LONG = 20
 """Seconds that no test waits: what ends earlier did so because it was complete."""
-SHORT = 0.5
+SHORT = 2
 """Seconds in which all answer who answer at all."""
 
 
@@ -320,7 +320,7 @@ async def test_a_lost_connection_ends_it(fleet: Fleet) -> None:
 
 async def test_a_broker_that_does_not_confirm_ends_it(fleet: Fleet) -> None:
     await fleet.add(A)
-    async with fleet.collection(timeout=LONG, deadline=0.2) as collection:
+    async with fleet.collection(timeout=LONG, deadline=2) as collection:
         fleet.broker.block()
         with pytest.raises(PublishTimeout, match="may still arrive"):
             [reply async for reply in collection]
@@ -354,14 +354,14 @@ async def test_a_limit_asks_only_so_many(fleet: Fleet) -> None:
 
 async def test_batches_are_asked_one_after_the_other(fleet: Fleet) -> None:
     await fleet.add(A, B, C)
-    batches = Batches(Amount(2), wait=0.6)
+    batches = Batches(Amount(2), wait=2)
     at: dict[str, float] = {}
     async with fleet.collection(expected=ALL, batches=batches, timeout=LONG) as collection:
         async for reply in collection:
             at[reply.fqdn] = time.monotonic()
-            assert reply.elapsed < 0.6
+            assert reply.elapsed < 2
     assert list(at)[2] == C
-    assert at[C] - max(at[A], at[B]) >= 0.6
+    assert at[C] - max(at[A], at[B]) >= 2
     assert collection.result().complete
     assert collection.result().answered == 3
 
@@ -398,7 +398,7 @@ async def test_a_batch_does_not_wait_for_those_of_the_batch_before(
     await fleet.add(A, B, C)
     fleet.deafen(A)
     collection = fleet.collection(
-        (A, B, C), expected=expected, batches=Batches(Amount(1)), timeout=1
+        (A, B, C), expected=expected, batches=Batches(Amount(1)), timeout=2
     )
     async with collection:
         async for reply in collection:
@@ -410,7 +410,7 @@ async def test_a_batch_does_not_wait_for_those_of_the_batch_before(
                 fleet.say(fleet.reply_key(), body.encode(), envelope)
     result = collection.result()
     assert result.answered == 2
-    assert 1 <= result.took < 2
+    assert 2 <= result.took < 3.9
 
 
 async def test_is_not_connected_outside_of_its_context(fleet: Fleet) -> None:
@@ -440,7 +440,7 @@ async def test_a_run_is_kept_when_it_is_asked_for(fleet: Fleet, tmp_path: Path) 
     assert (ended.answered, ended.expected) == (frozenset({A}), ALL.names)
     assert ended.result.missing == (B, C)
     assert not ended.result.interrupted
-    assert ended.deadline == pytest.approx(ended.result.sent + SHORT, abs=0.2)
+    assert ended.deadline == pytest.approx(ended.result.sent + SHORT, abs=1.5)
 
 
 async def test_a_run_is_kept_from_the_first_group_that_somebody_listens_on(
@@ -471,7 +471,7 @@ async def test_a_slow_reader_is_no_reason_to_miss_anybody(fleet: Fleet) -> None:
     replies: list[Reply] = []
     async with fleet.collection(expected=ALL, timeout=SHORT) as collection:
         async for reply in collection:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)
             replies.append(reply)
     assert len(replies) == 6
     assert collection.result().missing == ()

@@ -19,6 +19,12 @@ def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random, "uniform", lambda lowest, highest: highest)
 
 
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes, however busy the machine is."""
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+
+
 def pause(hosts: Hosts) -> float:
     return round(hosts.not_before - time.monotonic(), 1)
 

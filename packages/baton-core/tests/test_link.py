@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -372,7 +371,7 @@ class TestHeldUp:
     def sleep(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         """Has the event loop held up for so many seconds."""
         shift = [0.0]
-        monkeypatch.setattr("baton.stall.clock", lambda: time.monotonic() + shift[0])
+        monkeypatch.setattr("baton.stall.clock", lambda: shift[0])
 
         def sleep(seconds: float) -> None:
             shift[0] += seconds
@@ -496,14 +495,14 @@ async def test_who_does_not_answer_is_not_waited_for_twice(stage: Stage, link: M
             await transport.declare(Topology())
 
     stage.kinds = {"a:1": DeadAfterwards}
-    probe = DeadPulse(Configuration(pulse=0.1, deadline=2.0, reconnect_max=0.1, rabbit_host="a:1"))
+    probe = DeadPulse(Configuration(pulse=0.1, deadline=4, reconnect_max=0.1, rabbit_host="a:1"))
     probe.start()
     try:
         await probe.until_phase(Phase.DISCONNECTED)
-        assert "no answer within 2 s" in probe.state.reason
+        assert "no answer within 4 s" in probe.state.reason
         noticed = asyncio.get_running_loop().time()
         await stage.until_opened(2)
-        assert asyncio.get_running_loop().time() - noticed < 1.5
+        assert asyncio.get_running_loop().time() - noticed < 3.5
     finally:
         await probe.stop()
 

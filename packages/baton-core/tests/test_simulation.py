@@ -250,11 +250,9 @@ async def test_a_thousand_answer_within_their_splay(
     simulation = await simulate(1000)
     monitor = await hear()
     began = time.monotonic()
-    publish(simulation.configuration, splay=1)
-    await monitor.until(100)
-    tenth = time.monotonic() - began
+    publish(simulation.configuration, splay=2)
     await monitor.until(1000)
-    assert time.monotonic() - began > 2 * tenth  # they do not come all at once
+    assert time.monotonic() - began > 1.9  # of a thousand waits, the longest is nearly all of it
     assert set(monitor.said.values()) == {1}
 
 

@@ -136,7 +136,7 @@ def test_a_service_may_be_stopped(bench: Bench) -> None:
 
 
 def test_an_async_def_that_blocks_is_shown(configuration: Configuration) -> None:
-    quick = Configuration(rabbit_url=url_of(configuration), deadline=0.1)
+    quick = Configuration(rabbit_url=url_of(configuration), deadline=2)
     with Bench(quick) as bench:
         service = bench.service(SleepyService, "web01.example.org")
         bench.client.api(GreetAPI).publish(GREET, "web01.example.org")

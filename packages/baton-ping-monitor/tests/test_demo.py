@@ -57,7 +57,7 @@ class Audience:
 
     async def wait_for(self, fqdn: str, **values: Any) -> ServerView:
         """Wait until the server is shown with these values."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(100):
             while True:
                 server = self.servers.get(fqdn)
                 if server and all(getattr(server, each) == values[each] for each in values):
@@ -84,6 +84,7 @@ def fetch(url: str) -> Any:
         return json.load(answer)
 
 
+@pytest.mark.timeout(120)
 async def test_the_fleet_is_rich_and_the_dashboard_shows_it(demo: Demo, audience: Audience) -> None:
     watching = asyncio.ensure_future(demo.run())
     assert "no broker needed" in audience.introduction

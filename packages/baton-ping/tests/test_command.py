@@ -38,7 +38,7 @@ def test_who_answers(baton_service: ServiceFactory, memory_url: str, web01: Serv
     assert match is not None
     assert match.groupdict() == {"fqdn": "web01.example.org", "where": "production shop"}
     assert empty == ""
-    assert re.fullmatch(r"1 server answered in 0\.\d+ s", summary)
+    assert re.fullmatch(r"1 server answered in \d+\.\d+ s", summary)
     assert re.fullmatch(r"round trip       \d+\.\d ms", times)
 
 
@@ -50,7 +50,7 @@ def test_a_server_that_is_asked_by_two_of_its_names_answers_once(
     targets = ["production", "shop.production", "web01.example.org"]
     result = run(*targets, "--url", memory_url, "--timeout", "0.3")
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[3].startswith("2 servers answered in 0.")
+    assert result.stdout.splitlines()[3].startswith("2 servers answered in ")
     assert len(result.stdout.splitlines()) == 5
 
 
@@ -59,7 +59,7 @@ def test_all(baton_service: ServiceFactory, memory_url: str, web01: Server) -> N
     baton_service(PingService, Server("db01.example.org", "staging"))
     result = run("--all", "--url", memory_url, "--expect", "2")
     assert result.exit_code == 0
-    assert "\n2 of 2 servers answered in 0." in result.stdout
+    assert "\n2 of 2 servers answered in " in result.stdout
 
 
 def test_json(baton_service: ServiceFactory, memory_url: str, web01: Server) -> None:
