@@ -1,10 +1,12 @@
 """Whether a service said that it is ready while it was deaf.
 
 A probe is *evidence* that a server is deaf, if the broker took it, or said that nobody listens; the
-server said that it is ready from then on for :data:`HEARS` seconds; and it had not begun with the
-probe by then. (A probe that the broker does not take proves nothing: no command would come.) Some
-faults nobody can tell at once, so a service may be wrong for as long as it takes to notice;
-evidence that goes on for longer, with nothing heard and no other state in between, is a lie.
+server said that it is ready from then on for :data:`HEARS` seconds; and it never had the probe.
+(One that the broker does not take proves nothing: no command would come. One that is begun late, or
+dropped because its turn came after it had expired, was heard by a server that is slow: on a machine
+with much else to do a probe waits for seconds behind commands.) Some faults nobody can tell at
+once, so a service may be wrong for as long as it takes to notice; evidence that goes on for longer,
+with nothing heard and no other state in between, is a lie.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 from faults.history import Event, History, Kind
 
 HEARS = 2.0
-"""Seconds within which a service that is ready begins with a probe, on a busy machine too."""
+"""Seconds for which a service must say that it is ready: as long as a probe waits for it."""
 READY = "ready"
 TOLD = 3.0
 """Seconds that it may take to notice what the broker or the line tells: see ``notice``."""
@@ -39,7 +41,7 @@ class Deaf:
 
 def deaf(history: History, notice: float) -> Iterator[Deaf]:
     """The servers that said so for longer than *notice* seconds, in *history*."""
-    heard = {event.id: event.at for event in history.of(Kind.HEARD)}
+    heard = {event.id for event in history.of(Kind.HEARD, Kind.EXPIRED)}
     states: defaultdict[str, list[Event]] = defaultdict(list)
     probes: defaultdict[str, list[Event]] = defaultdict(list)
     for event in history.of(Kind.STATE):
@@ -58,8 +60,8 @@ def deaf(history: History, notice: float) -> Iterator[Deaf]:
             evidence = []
 
 
-def _is_evidence(probe: Event, heard: dict[str, float], states: Sequence[Event]) -> bool:
-    if heard.get(probe.id, float("inf")) <= probe.at + HEARS:
+def _is_evidence(probe: Event, heard: set[str], states: Sequence[Event]) -> bool:
+    if probe.id in heard:
         return False
     before = [state for state in states if state.at <= probe.at]
     within = [state for state in states if probe.at < state.at <= probe.at + HEARS]

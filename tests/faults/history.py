@@ -58,6 +58,8 @@ class Kind(StrEnum):
     """The broker has confirmed a probe, or nobody listened."""
     HEARD = "heard"
     """The service has begun with it."""
+    EXPIRED = "expired"
+    """The service has it, and had no time for it before it expired: it is slow, and not deaf."""
     ANSWERS = "answers"
     """The server has answered to one; ``detail`` is the seconds since this was asked."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from baton import Collector, Configuration
 from baton.errors import BatonError, Unroutable
 from baton.extension import find_extension
+from baton.message import new_id
 from faults.history import History, Kind
 from faults.requester import WorkAPI
 from faults.work import ENVIRONMENT, EXTENSION
@@ -89,10 +90,11 @@ async def _send(collector: Collector) -> None:
 async def watch(configuration: Configuration, history: History, servers: Iterable[str]) -> None:
     """Probe *servers* once in a second, until this is cancelled, for :mod:`faults.deafness`."""
     api = WorkAPI(configuration)
-    servers = list(servers)
+    servers, key = list(servers), new_id()
     try:
         while True:
-            probes = [api.work(server, {"type": "probe"}, _EXPIRES) for server in servers]
+            # Nobody listens on that key; but with one the service says of each what came of it.
+            probes = [api.work(server, {"type": "probe"}, _EXPIRES, key) for server in servers]
             for probe, error in await api.outcomes(probes):
                 if error is None or isinstance(error, Unroutable):
                     history.add(Kind.PROBED, id=probe.envelope.message_id, server=probe.routing_key)

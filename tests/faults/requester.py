@@ -188,7 +188,7 @@ class _Replies(Link):
         await transport.declare(Topology(queues=(self._queue,), bindings=(binding,)))
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
-        self.progressed()
+        self.overtaken()
         for delivery in deliveries:
             envelope = delivery.envelope
             end = envelope.headers.get(END_HEADER)

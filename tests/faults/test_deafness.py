@@ -50,9 +50,10 @@ def test_no_lie(events: list[Event]) -> None:
     assert found(state(0), *PROBES, *events) == []
 
 
-def test_heard_too_late() -> None:
-    (lie,) = found(state(0), *PROBES, *(heard(each, HEARS + 0.1) for each in PROBES))
-    assert lie.probes == len(PROBES)
+@pytest.mark.parametrize("kind", [Kind.HEARD, Kind.EXPIRED])
+def test_who_is_slow_is_not_deaf(kind: Kind) -> None:
+    late = [Event(each.at + HEARS + 0.1, kind, each.id, WEB) for each in PROBES]
+    assert found(state(0), *PROBES, *late) == []
 
 
 def test_who_never_said_that_it_is_ready_does_not_lie() -> None:

@@ -63,8 +63,8 @@ class WorkConsumer(Consumer):
 
 
 class WorkService(Service):
-    """Runs the consumer, and writes down what its health says, what the broker confirms, and what
-    is sent again."""
+    """Runs the consumer, and writes down what its health says, what has expired, what the broker
+    confirms, and what is sent again."""
 
     extension = EXTENSION
 
@@ -89,7 +89,13 @@ class WorkService(Service):
         self.history.add(Kind.DRAINED, server=self.server.fqdn, detail=self.instance)
 
     def _watch_outbox(self, outbox: Outbox) -> None:
-        confirm, take = outbox.confirm, outbox.take
+        add, confirm, take = outbox.add, outbox.confirm, outbox.take
+
+        def added(output: Output) -> None:
+            end = output.headers.get(END_HEADER)
+            if end is not None and end["outcome"] == "expired":
+                self._note_output(Kind.EXPIRED, output, -1)
+            add(output)
 
         def confirmed(numbers: Sequence[int]) -> None:
             for output in filter(None, map(outbox._outputs.get, numbers)):
@@ -104,6 +110,7 @@ class WorkService(Service):
                     self._note_progress(Kind.RESENT, output)
             return take()
 
+        outbox.add = added  # type: ignore[method-assign]
         outbox.confirm = confirmed  # type: ignore[method-assign]
         outbox.take = taken  # type: ignore[method-assign]
 

@@ -617,8 +617,9 @@ async def test_each_round_is_told_while_it_is_well_and_while_it_is_not(
 
 
 async def test_what_asks_for_much_has_a_deadline_for_each_part(
-    stage: Stage, link: MakeLink
+    stage: Stage, link: MakeLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("baton.link._OVERTAKEN", 1)  # each part is an answer: this does not matter
     probe = link(deadline=2)
     probe.parts = 5  # each takes 0.5 s, and a busy machine's second or so
     await probe.until_phase(Phase.READY)
@@ -696,10 +697,23 @@ async def test_an_answer_may_wait_behind_much_else(stage: Stage, link: MakeLink)
         async def declare(self, topology: Topology) -> None:
             for _ in range(5):
                 await asyncio.sleep(0.5)
-                probe.progressed()  # as a link does when something is delivered
+                probe.overtaken()  # as a link is when something is delivered
             await super().declare(topology)
 
     stage.kinds = {"a:1": Busy, "b:2": Busy}
     probe = link(deadline=2)
     await probe.until_phase(Phase.READY)
     assert len(stage.opened) == 1
+
+
+async def test_who_says_much_and_never_answers_is_left(stage: Stage, link: MakeLink) -> None:
+    class Talkative(Scripted):
+        async def declare(self, topology: Topology) -> None:
+            while True:
+                await asyncio.sleep(0.05)
+                probe.overtaken()
+
+    stage.kinds = {"a:1": Talkative, "b:2": Talkative}
+    probe = link(deadline=0.5)
+    await probe.until_phase(Phase.DISCONNECTED)
+    assert "while declaring" in probe.state.reason

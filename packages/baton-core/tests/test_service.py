@@ -1201,7 +1201,7 @@ async def test_a_connection_that_confirms_no_output_is_replaced(
 ) -> None:
     """As on a node that is cut off from its cluster: everything else is answered."""
     monitor = await world.monitor("one")
-    service = await world.service()
+    service = await world.service(deadline=0.5)
     publish = MemoryTransport.publish
     cut_off = service.channel._outbound.transport
 
@@ -1211,6 +1211,31 @@ async def test_a_connection_that_confirms_no_output_is_replaced(
 
     monkeypatch.setattr(MemoryTransport, "publish", store_nothing)
     world.send(1)
+    await monitor.until(lambda: monitor.seen == [1])
+
+
+async def test_a_confirm_may_take_a_deadline_however_often_the_pulse_comes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor = await world.monitor("one")
+    service = await world.service(deadline=60)
+    outbound = service.channel._outbound
+    first = outbound.transport
+    publish = MemoryTransport.publish
+    held: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
+
+    def hold(transport: MemoryTransport, publications: Sequence[Publication]) -> None:
+        held.put_nowait(lambda: publish(transport, publications))
+
+    monkeypatch.setattr(MemoryTransport, "publish", hold)
+    world.send(1)
+    confirm = await asyncio.wait_for(held.get(), 5)
+    pulses: asyncio.Queue[None] = asyncio.Queue()
+    monkeypatch.setattr(outbound, "went_round", lambda: pulses.put_nowait(None))
+    for _ in range(4):
+        await asyncio.wait_for(pulses.get(), 5)
+    assert outbound.transport is first
+    confirm()
     await monitor.until(lambda: monitor.seen == [1])
 
 

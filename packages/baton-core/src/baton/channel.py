@@ -258,7 +258,7 @@ class _ConsumingLink(Link):
                 self.progressed()
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
-        self.progressed()
+        self.overtaken()
         held_up = self.held_up()
         if held_up:
             # A command that may have waited for too long in the socket has expired.
@@ -365,8 +365,9 @@ class _PublishingLink(Link):
         super().__init__(configuration, name, channel.refresh_state)
         self._channel = channel
         self._outbox = outbox
-        self._scheduled: asyncio.Handle | None = None
-        self._unanswered = False
+        self._scheduled = False
+        self._unconfirmed_since: float | None = None
+        """When a pulse met outputs that wait for their confirms, of which none has come since."""
         self._drained = asyncio.Event()
 
     @property
@@ -389,10 +390,12 @@ class _PublishingLink(Link):
 
     async def assert_topology(self, transport: Transport) -> None:
         # A node that is cut off from its cluster answers, but can store nothing.
-        if self._unanswered and self._outbox:
-            raise BrokerUnavailable("no output was confirmed between two pulses")
+        now, deadline = asyncio.get_running_loop().time, self._configuration.deadline
+        if self._unconfirmed_since is not None and now() - self._unconfirmed_since >= deadline:
+            raise BrokerUnavailable(f"no output was confirmed within {deadline:g} s")
         await transport.declare(Topology(exchanges=(self._channel.exchange_out,)))
-        self._unanswered = bool(self._outbox)
+        if self._outbox and self._unconfirmed_since is None:
+            self._unconfirmed_since = now()
 
     def flush_soon(self) -> None:
         """Send what is new in the outbox at the end of this turn of the loop."""
@@ -407,8 +410,8 @@ class _PublishingLink(Link):
             self._flush()
 
     def confirmed(self, numbers: Sequence[int]) -> None:
-        self._unanswered = False
-        self.progressed()
+        self._unconfirmed_since = None
+        self.overtaken()
         self._outbox.confirm(numbers)
         self._channel.settle()
         self._look_if_drained()
@@ -417,7 +420,7 @@ class _PublishingLink(Link):
             self._works()
 
     def refused(self, numbers: Sequence[int]) -> None:
-        self._unanswered = False
+        self._unconfirmed_since = None
         logger.warning("%s: the broker refused %d outputs, for now", self.name, len(numbers))
         asyncio.get_running_loop().call_later(_REFUSED_PAUSE, self._send_again, numbers)
 
@@ -431,7 +434,7 @@ class _PublishingLink(Link):
         super().channel_lost(error)
 
     def detached(self) -> None:
-        self._unanswered = False
+        self._unconfirmed_since = None
         self._outbox.rewind()
 
     def _works(self) -> None:
@@ -439,7 +442,7 @@ class _PublishingLink(Link):
         self.flush_soon()  # what was notified while it was not ready
 
     def unblocked(self) -> None:
-        self._unanswered = False
+        self._unconfirmed_since = None
         super().unblocked()
         self.flush_soon()
 

@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 _AUTHENTICATION_FACTOR: Final = 10
 _GOODBYE: Final = 0.5
 """Seconds within which a connection is closed that has missed a deadline: it answers nothing."""
+_OVERTAKEN: Final = 3
+"""Deadlines after which an answer is not waited for any longer, however much else is said: a node
+that delivers may be unable to declare anything, and who is connected to it to tell of it."""
 _PULSE_SPREAD: Final = (0.75, 0.95)
 """The part of ``PULSE`` that is between two pulses, so that many do not come at once: with a
 deadline behind it, a connection that is dead is noticed within both, and some room is left."""
@@ -112,6 +115,7 @@ class Link(TransportListener):
         self._blocked = ""
         self._reported: dict[str, float] = {}
         self._deadline: asyncio.Timeout | None = None
+        self._latest = 0.0
         self._reached = False
         self._established = False
         self._silent = False
@@ -132,11 +136,17 @@ class Link(TransportListener):
         refusal, are over."""
 
     def progressed(self) -> None:
-        """What is waited for has another deadline from here on: to be called when the broker has
-        answered a part of it, or has said anything else, behind which the answer may wait."""
+        """The broker has answered a part of what is waited for: the rest of it has a deadline of
+        its own."""
+        self._latest = asyncio.get_running_loop().time() + _OVERTAKEN * self._configuration.deadline
+        self.overtaken()
+
+    def overtaken(self) -> None:
+        """The broker has said something else, behind which what is waited for may come: it has
+        another deadline from here on, but no more than a few from when it was asked for."""
         if self._deadline is not None and not self._deadline.expired():
             now = asyncio.get_running_loop().time()
-            self._deadline.reschedule(now + self._configuration.deadline)
+            self._deadline.reschedule(min(now + self._configuration.deadline, self._latest))
 
     async def establish(self, transport: Transport) -> None:
         """Declare and consume all that this link stands for.
@@ -374,12 +384,15 @@ class Link(TransportListener):
     async def _within(self, coroutine: Awaitable[None], what: str) -> None:
         deadline = self._configuration.deadline
         try:
-            async with asyncio.timeout(deadline) as self._deadline:
+            async with asyncio.timeout(None) as self._deadline:
+                self.progressed()  # from here on
                 await coroutine
             self._silent = False
         except TimeoutError:
             self._silent = True
-            raise BrokerUnavailable(f"no answer within {deadline:g} s while {what}") from None
+            overtaken = asyncio.get_running_loop().time() >= self._latest
+            waited = deadline * _OVERTAKEN if overtaken else deadline
+            raise BrokerUnavailable(f"no answer within {waited:g} s while {what}") from None
         finally:
             self._deadline = None
 

@@ -194,7 +194,7 @@ class _MonitoringLink(Link):
         )
 
     def delivered(self, deliveries: Sequence[Delivery]) -> None:
-        self.progressed()
+        self.overtaken()
         for delivery in deliveries:
             self._buffer.put_nowait(delivery)
 
