@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -32,7 +33,6 @@ extension = Extension(
 )
 
 _leaked: list[asyncio.Task[None]] = []
-_true_time = time.time
 
 
 class Unspeakable(Exception):
@@ -102,10 +102,10 @@ def _circle(consumer: Consumer, message: Message) -> None:
     consumer.notify(circle)
 
 
-def _shift(consumer: Consumer, message: Message) -> None:
-    """Set what this process takes for the time of day forward, or back."""
-    seconds = message["seconds"]
-    time.time = lambda: _true_time() + seconds
+def _tell_time(consumer: Consumer, message: Message) -> None:
+    """Say what time of day it is, as Python has it in two ways, and what the other clock says."""
+    now = datetime.now(UTC).timestamp()
+    consumer.notify({"type": "info", "time": time.time(), "now": now, "other": time.monotonic()})
 
 
 def _leak_memory(consumer: Consumer, message: Message) -> None:
@@ -217,7 +217,7 @@ DEEDS: Final[dict[str, Deed]] = {
     "flood": _flood,
     "unserialisable": _unserialisable,
     "circle": _circle,
-    "shift": _shift,
+    "tell-time": _tell_time,
     "leak-memory": _leak_memory,
     "leak-files": _leak_files,
     "limit": _limit,

@@ -11,10 +11,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from baton import Collector
@@ -151,7 +152,12 @@ def free_port() -> int:
 
 @contextmanager
 def patient(
-    vhost: Vhost, fqdn: str = "web01.example.org", *, wait: bool = True, **settings: Any
+    vhost: Vhost,
+    fqdn: str = "web01.example.org",
+    *,
+    wait: bool = True,
+    more_environment: Mapping[str, str] = MappingProxyType({}),
+    **settings: Any,
 ) -> Iterator[Patient]:
     """A patient, ended with the block however it is; ready when the block begins unless *wait* is
     false. *settings* are Baton's, in upper case."""
@@ -160,6 +166,7 @@ def patient(
     environment = {f"BATON_{name}": str(value) for name, value in merged.items()}
     path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
     environment["PYTHONPATH"] = path
+    environment |= more_environment
     process = Process([*PROGRAM, "--url", vhost.url], environment)
     try:
         if wait:

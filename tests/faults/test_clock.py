@@ -1,19 +1,22 @@
 """The time of day jumps, by an hour and by a day, forwards and back, while everything runs.
 
-No test sets the clock of a machine: in the process under test ``time.time`` is another function. So
-this covers what Python code asks for that way, Baton's and most of its libraries'. It does not
-cover ``datetime.now`` (which Baton does not use), nor what the system does with a clock of its own.
+No test sets the clock of a machine. A service in a process of its own has another one put before
+the C library (:mod:`faults.wall_clock`); where servers, requester and monitor share the process of
+the test, ``time.time`` is another function.
 """
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from brokers import Vhost
+from brokers.errors import Unavailable
 from faults.patient import patient
 from faults.scenario import Load, MakeScenario
+from faults.wall_clock import WallClock
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -21,10 +24,23 @@ JUMPS = pytest.mark.parametrize("seconds", [DAY, -DAY, HOUR, -HOUR], ids="{:+.0f
 LOAD = Load(commands=200, servers=3, takes=0.02, expires=10.0)
 
 
-async def test_of_a_server(vhost: Vhost) -> None:
-    with patient(vhost) as service:
-        for seconds in (DAY, -DAY, HOUR, -HOUR):
-            assert (await service.tell("shift", seconds=seconds)).outcome == "done"
+@pytest.fixture
+def wall_clock(tmp_path: Path) -> WallClock:
+    """The time of day of a process that is started with it."""
+    try:
+        return WallClock.make(tmp_path / "clock")
+    except Unavailable as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+async def test_of_a_server(vhost: Vhost, wall_clock: WallClock) -> None:
+    with patient(vhost, more_environment=wall_clock.environment) as service:
+        for seconds in (DAY, -DAY, HOUR, -HOUR, 0.0):
+            wall_clock.shift(seconds)
+            told = (await service.tell("tell-time")).outputs[0]
+            assert abs(told["time"] - time.time() - seconds) < 60
+            assert abs(told["now"] - time.time() - seconds) < 60
+            assert abs(told["other"] - time.monotonic()) < 60
             # Short-lived commands are neither dropped nor kept, and all are served.
             assert (await service.tell("ok", expires=2)).outcome == "done"
             assert service.health()[0] == service.health("/healthz")[0] == 200
