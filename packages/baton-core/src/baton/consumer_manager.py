@@ -100,12 +100,14 @@ class ConsumerManager:
 
     def start(self) -> None:
         """Begin to dispatch. Called once, on the event loop, before the first delivery."""
-        self._mailbox = mailbox = Mailbox()
+        self._mailbox = mailbox = Mailbox(self._outlet.flush)
         name = f"baton {self.consumer.consumer_name}"
         if self.consumer.blocking:
-            worker = Worker[Command](name, lambda command: self._run_in_worker(command, mailbox))
+            worker = Worker[Command](
+                name, lambda command: self._run_in_worker(command, mailbox), mailbox.hurry
+            )
             self._worker = worker
-            self._runners = [Kept(lambda: self._feed(worker), name)]
+            self._runners = [Kept(lambda: self._feed(worker, mailbox), name)]
         else:
             self._runners = [Kept(self._run, name) for _ in range(self.consumer.concurrency)]
         for runner in self._runners:
@@ -255,7 +257,7 @@ class ConsumerManager:
             logger.exception("%s", self.consumer.consumer_name)
             return Outcome(error, untold=self.consumer.notify_failure(error))
 
-    async def _feed(self, worker: Worker[Command]) -> None:
+    async def _feed(self, worker: Worker[Command], mailbox: Mailbox) -> None:
         while True:
             batch: list[Command] = []
             turn = time.monotonic() + _TURN
@@ -265,6 +267,7 @@ class ConsumerManager:
                     batch.append(command)
             if batch:
                 self._unfinished += len(batch)
+                mailbox.look()
                 worker.submit(batch)
             if self._may_feed(()):
                 await asyncio.sleep(0)
