@@ -236,26 +236,25 @@ class ConsumerManager:
     async def _do(self, command: Command, limit: TimeLimit) -> None:
         _current.set(command)
         try:
-            self._conclude(command, await self._handle(command, limit))
+            try:
+                outcome = await self.consumer.handle_message(command.delivery, limit)
+            except asyncio.CancelledError as error:
+                if not self._stopped:
+                    # The handler cancelled the task that it runs in, or somebody did: another goes
+                    # on. If the service gives up on it, it is not concluded.
+                    self.consumer.notify_failure(error)
+                    self._conclude(command, Outcome(error))
+                raise
+            except BaseException as error:  # from what an extension overrides
+                logger.exception("%s", self.consumer.consumer_name)
+                outcome = Outcome(error, untold=self.consumer.notify_failure(error))
+            self._conclude(command, outcome)
         except asyncio.CancelledError:
-            raise  # it is concluded, unless the service gives up on it
+            raise
         except BaseException:
             self._give_up(command)
             raise
         _current.set(None)
-
-    async def _handle(self, command: Command, limit: TimeLimit) -> Outcome:
-        try:
-            return await self.consumer.handle_message(command.delivery, limit)
-        except asyncio.CancelledError as error:
-            if not self._stopped:
-                # The handler cancelled the task that it runs in, or somebody did: another goes on.
-                self.consumer.notify_failure(error)
-                self._conclude(command, Outcome(error))
-            raise
-        except BaseException as error:  # from what an extension overrides
-            logger.exception("%s", self.consumer.consumer_name)
-            return Outcome(error, untold=self.consumer.notify_failure(error))
 
     async def _feed(self, worker: Worker[Command], mailbox: Mailbox) -> None:
         while True:
@@ -426,7 +425,8 @@ class ConsumerManager:
         try:
             self._outputs.end(command, outcome)
             self._audit(command, outcome, type)
-            self._complete(command)
+            if not command.unconfirmed:
+                self._complete(command)
         except BaseException:
             self._give_up(command)
             raise
@@ -448,7 +448,8 @@ class ConsumerManager:
             self._complete(command)
 
     def _complete(self, command: Command) -> None:
-        if command.finished and not command.unconfirmed and command in self._running:
+        """Nothing that *command* said is unconfirmed."""
+        if command.finished and command in self._running:
             self._done_with(command)
 
     def _give_up(self, command: Command) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import TracebackType
 
 
@@ -34,9 +35,9 @@ class TimeLimit:
         self.expired = False
         self._inside = True
         self._cancelling = self._task.cancelling()
-        self._until = self._loop.time() + self.seconds
+        self._until = time.monotonic() + self.seconds
         if self._timer is None:
-            self._timer = self._loop.call_at(self._until, self._look)
+            self._timer = self._loop.call_later(self.seconds, self._look)
 
     def __exit__(
         self,
@@ -61,8 +62,9 @@ class TimeLimit:
         self._timer = None
         if not self._inside:
             return  # whatever comes next sets it again
-        if self._loop.time() < self._until:
-            self._timer = self._loop.call_at(self._until, self._look)
+        left = self._until - time.monotonic()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._look)
             return
         self.expired = True
         self._task.cancel()
