@@ -72,21 +72,15 @@ async def test_what_is_written_in_a_turn_is_sent_at_once_and_in_order(line: Line
     assert line.sent == [b"one two three", b"four"]
 
 
-async def test_a_batch_goes_at_once_unless_something_was_written_in_the_turn(line: Line) -> None:
+async def test_a_batch_goes_at_once_behind_what_was_written(line: Line) -> None:
     line.writer.send(b"one ")
     assert line.sent == [b"one "]
-    line.writer.send(b"two ")
-    line.writer.write(b"three ")
-    line.writer.send(b"four")
-    assert line.sent == [b"one "]
-    assert await line.read(18) == b"one two three four"
-    assert line.sent == [b"one ", b"two three four"]
-    line.writer.write(b"five ")
-    line.writer.send(b"six")
-    assert len(line.sent) == 2, "what was written before goes before"
-    assert await line.read(8) == b"five six"
-    line.writer.send(b"seven")
-    assert line.sent[-1] == b"seven", "in a turn of its own"
+    line.writer.write(b"two ")
+    line.writer.send(b"three")
+    assert line.sent == [b"one ", b"two three"]
+    assert line.writer.waiting == 0
+    assert await line.read(13) == b"one two three"
+    assert len(line.sent) == 2, "nothing is sent twice"
 
 
 async def test_much_is_not_gathered(line: Line) -> None:

@@ -25,7 +25,6 @@ class GatheringWriter(asyncio.StreamWriter):
         self._original = writer
         self._gathered: list[bytes] = []
         self._size = 0
-        self._in_turn = False
 
     @property
     def waiting(self) -> int:
@@ -34,19 +33,21 @@ class GatheringWriter(asyncio.StreamWriter):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send *data* with what else is written in this turn of the loop."""
-        self._begin_turn()
+        if not self._gathered:
+            self._turns.call_soon(self._send)
         self._gathered.append(bytes(data))
         self._size += len(data)
         if self._size >= _MOST:
             self._send()
 
     def send(self, data: bytes) -> None:
-        """Send *data*, which is a batch already: at once, if nothing was written in this turn of
-        the loop, so that nobody waits for the turn's end; else with what else is written in it."""
-        if self._begin_turn():
-            super().write(data)
+        """Send *data*, which is a batch already, at once, with what was written before: whoever
+        waits for it does not wait for another turn of the loop."""
+        if self._gathered:
+            self._gathered.append(data)
+            self._send()
         else:
-            self.write(data)
+            super().write(data)
 
     def write_eof(self) -> None:
         """Send what is gathered, and that it was the last."""
@@ -62,18 +63,6 @@ class GatheringWriter(asyncio.StreamWriter):
         """Send what is gathered, and wait until there is room for more."""
         self._send()
         await super().drain()
-
-    def _begin_turn(self) -> bool:
-        """Whether nothing was written in this turn before."""
-        if self._in_turn:
-            return False
-        self._in_turn = True
-        self._turns.call_soon(self._end_turn)
-        return True
-
-    def _end_turn(self) -> None:
-        self._in_turn = False
-        self._send()
 
     def _send(self) -> None:
         if self._gathered:

@@ -69,7 +69,7 @@ class TappedPath(DataPath, Attached):
         try:
             await super().consume(queue)
         finally:
-            # In a turn of its own: what was read in this one is still to be put behind it.
+            # In a turn of its own: whoever consumes goes on first.
             self._loop.call_soon(self._release, queue)
 
     def publish(self, publications: Sequence[Publication]) -> None:
