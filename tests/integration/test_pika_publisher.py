@@ -23,6 +23,7 @@ from baton.errors import (
     AuthenticationFailed,
     BrokerError,
     BrokerUnavailable,
+    MessageError,
     NotPermitted,
     PublishTimeout,
     Unroutable,
@@ -313,22 +314,29 @@ def test_an_exchange_that_the_user_may_not_write_to(
 
 
 @pytest.mark.parametrize(
-    ("headers", "reason"),
+    ("headers", "kind", "reason"),
     [
-        pytest.param({"BCC": "no list"}, "PRECONDITION_FAILED", id="closes-the-channel"),
-        pytest.param({"x": ["y" * 100] * 2_000}, "FRAME_ERROR", id="closes-the-connection"),
+        pytest.param({"BCC": "no list"}, BrokerError, "PRECONDITION_FAILED", id="by-the-broker"),
+        pytest.param(
+            {"x": ["y" * 100] * 2_000}, MessageError, "Properties of 2", id="larger-than-a-frame"
+        ),
     ],
 )
-def test_a_message_that_the_broker_refuses_without_naming_it_is_found(
-    server: Server, publisher: PikaPublisher, headers: Mapping[str, Any], reason: str
+def test_a_message_that_is_refused_harms_no_other(
+    server: Server,
+    publisher: PikaPublisher,
+    headers: Mapping[str, Any],
+    kind: type[Exception],
+    reason: str,
 ) -> None:
+    """The broker closes the channel, and does not name it; what is no frame is not sent at all."""
     batch = [*pings(20), ping(headers=headers), *pings(20), ping(headers=headers), *pings(20)]
 
     outcomes = publisher.publish(batch, ENOUGH)
 
     refused = {at: str(error) for at, error in enumerate(outcomes) if error is not None}
     assert list(refused) == [20, 41]
-    assert all(isinstance(outcomes[at], BrokerError) for at in refused)
+    assert all(isinstance(outcomes[at], kind) for at in refused)
     assert all(reason in text for text in refused.values())
     assert set(server.ids()) == set(ids(batch)) - {batch[20].envelope.message_id} - {
         batch[41].envelope.message_id

@@ -1,67 +1,15 @@
-"""An envelope in AMQP's terms, and how pika is told to connect."""
+"""How pika is told to connect."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
-import pytest
 import trustme
-from pika import BasicProperties
 from pika.credentials import ExternalCredentials
 
 from baton.broker_url import Endpoint
 from baton.configuration import Configuration
-from baton.message import Envelope
-from baton.transports.pika_terms import connection_parameters, properties_of
-
-
-def carried(envelope: Envelope) -> dict[str, Any]:
-    """The properties of *envelope* after a journey over the wire."""
-    encoded = b"".join(properties_of(envelope).encode())
-    properties = vars(BasicProperties().decode(encoded))
-    return {name: value for name, value in properties.items() if value is not None}
-
-
-def test_carries_the_whole_envelope() -> None:
-    envelope = Envelope(
-        message_id="m",
-        correlation_id="c",
-        reply_to="r",
-        timestamp=1_700_000_000.9,
-        expires=0.25,
-        user_id="joe",
-        app_id="baton",
-        persistent=True,
-        headers=MappingProxyType({"number": 1, "list": ["a"], "map": {"b": True}, "none": None}),
-    )
-    assert carried(envelope) == {
-        "content_type": "application/json",
-        "message_id": "m",
-        "correlation_id": "c",
-        "reply_to": "r",
-        "timestamp": 1_700_000_000,
-        "expiration": "250",
-        "user_id": "joe",
-        "app_id": "baton",
-        "delivery_mode": 2,
-        "headers": {"number": 1, "list": ["a"], "map": {"b": True}, "none": None},
-    }
-
-
-def test_an_empty_envelope_has_no_properties_but_the_mode() -> None:
-    assert carried(Envelope(content_type=None)) == {"delivery_mode": 1}
-
-
-def test_a_tuple_is_a_list() -> None:
-    headers = carried(Envelope(headers={"baton-target": ("a", "b")}))["headers"]
-    assert headers == {"baton-target": ["a", "b"]}
-
-
-@pytest.mark.parametrize(("seconds", "expiration"), [(60, "60000"), (0.0015, "2"), (0, "0")])
-def test_an_expiry_is_whole_milliseconds(seconds: float, expiration: str) -> None:
-    assert carried(Envelope(expires=seconds))["expiration"] == expiration
+from baton.transports.pika_terms import connection_parameters
 
 
 def test_what_pika_is_told() -> None:

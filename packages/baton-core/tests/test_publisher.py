@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -71,6 +72,7 @@ class Client:
                 self._send(0, START)
                 buffer = b""
                 while chunk := self._stream.recv(65536):
+                    self._broker.reads += 1
                     buffer += chunk
                     while buffer and (decoded := frame.decode_frame(buffer))[1]:
                         buffer = buffer[decoded[0] :]
@@ -146,6 +148,9 @@ class Client:
                     received.properties.message_id,
                 )
                 self._broker.arrived.append(arrival)
+                self._broker.properties.append(
+                    {name: value for name, value in vars(received.properties).items() if value}
+                )
                 self._broker.answer(self, arrival)
 
 
@@ -170,9 +175,11 @@ class FakeBroker:
         self.answer: Answer = confirm
         self.refuses_login = False
         self.arrived: list[Arrival] = []
+        self.properties: list[dict[str, Any]] = []
         self.credentials: list[bytes] = []
         self.channels = 0
         self.connections = 0
+        self.reads = 0
         self.opened = threading.Event()
         self.closed = threading.Event()
         self._streams: list[socket.socket] = []
@@ -400,6 +407,54 @@ def test_a_message_that_amqp_cannot_carry_harms_no_other(
     assert (before, after) == (None, None)
     assert isinstance(refused, MessageError)
     assert len(str(refused)) < 300
+
+
+def test_carries_the_whole_envelope(broker: FakeBroker, publisher: PikaPublisher) -> None:
+    headers = {"number": 1, "list": ["a"], "tuple": ("a", "b"), "map": {"b": True}, "none": None}
+    whole = Envelope(
+        message_id="m",
+        correlation_id="c",
+        reply_to="r",
+        timestamp=1_700_000_000.9,
+        expires=0.0015,
+        user_id="joe",
+        app_id="baton",
+        persistent=True,
+        headers=MappingProxyType(headers),
+    )
+    bare = Envelope(content_type=None)
+    assert publisher.publish([ping(envelope=whole), ping(envelope=bare)], ENOUGH) == [None] * 2
+    assert broker.properties == [
+        {
+            "content_type": "application/json",
+            "message_id": "m",
+            "correlation_id": "c",
+            "reply_to": "r",
+            "timestamp": 1_700_000_000,
+            "expiration": "2",
+            "user_id": "joe",
+            "app_id": "baton",
+            "delivery_mode": 2,
+            "headers": {**headers, "tuple": ["a", "b"]},
+        },
+        {"delivery_mode": 1},
+    ]
+
+
+def test_many_are_written_at_once(broker: FakeBroker, publisher: PikaPublisher) -> None:
+    """pika writes three frames a message, each by itself."""
+    assert publisher.publish([ping("first")], ENOUGH) == [None]
+    before = broker.reads
+    many = [ping(str(number)) for number in range(100)]
+    assert publisher.publish(many, ENOUGH) == [None] * 100
+    assert broker.reads - before == 1
+    assert [arrival.id for arrival in broker.arrived[1:]] == [str(number) for number in range(100)]
+
+
+def test_a_large_one_arrives_whole(broker: FakeBroker, publisher: PikaPublisher) -> None:
+    large = ping("large", body=b"x" * 1_000_000)
+    assert publisher.publish([ping("1"), large, ping("2")], ENOUGH) == [None] * 3
+    assert [arrival.id for arrival in broker.arrived] == ["1", "large", "2"]
 
 
 def test_a_publisher_that_is_closed(broker: FakeBroker, publisher: PikaPublisher) -> None:
@@ -772,13 +827,13 @@ def test_what_pika_did_not_foresee_is_a_loss_like_another(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert publisher.publish([ping("1")], ENOUGH) == [None]
-    works = PikaSession.schedule_pump
+    works = PikaSession.pump
 
     def fail(session: PikaSession) -> None:
-        monkeypatch.setattr(PikaSession, "schedule_pump", works)
+        monkeypatch.setattr(PikaSession, "pump", works)
         raise RuntimeError("unforeseen")
 
-    monkeypatch.setattr(PikaSession, "schedule_pump", fail)
+    monkeypatch.setattr(PikaSession, "pump", fail)
 
     assert publisher.publish([ping("2")], ENOUGH) == [None]
     assert "unexpected RuntimeError('unforeseen')" in caplog.text

@@ -1,14 +1,12 @@
-"""Baton's terms in pika's: an envelope, and how to reach a broker."""
+"""Baton's terms in pika's: how to reach a broker."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from pika import BasicProperties, ConnectionParameters, PlainCredentials, SSLOptions
+from pika import ConnectionParameters, PlainCredentials, SSLOptions
 from pika.credentials import ExternalCredentials
 
-from baton.message import Envelope
 from baton.transports.base import ANSWERS
 from baton.transports.tls import client_context, server_name
 
@@ -47,24 +45,4 @@ def _credentials(configuration: Configuration) -> PlainCredentials | ExternalCre
         return ExternalCredentials()
     return PlainCredentials(
         configuration.rabbit_user, configuration.read_password(), erase_on_connect=True
-    )
-
-
-def properties_of(envelope: Envelope) -> BasicProperties:
-    """*envelope* as AMQP has it: whole seconds, and an expiry in milliseconds as a string."""
-    headers = {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in envelope.headers.items()
-    }
-    return BasicProperties(
-        content_type=envelope.content_type,
-        headers=headers or None,
-        delivery_mode=2 if envelope.persistent else 1,
-        correlation_id=envelope.correlation_id,
-        reply_to=envelope.reply_to,
-        expiration=envelope.expiration,
-        message_id=envelope.message_id,
-        timestamp=None if envelope.timestamp is None else math.floor(envelope.timestamp),
-        user_id=envelope.user_id,
-        app_id=envelope.app_id,
     )

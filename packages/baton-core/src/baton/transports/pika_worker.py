@@ -148,7 +148,7 @@ class PikaWorker:
             self._disconnect()
         elif self._session is not None:
             if self._session.is_open:
-                self._session.schedule_pump()
+                self._session.pump()
         elif self.waiting and self._retry is None:
             delay = max(0.0, self._hosts.not_before - time.monotonic())
             self._retry = self._loop.call_later(delay, self._connect)
