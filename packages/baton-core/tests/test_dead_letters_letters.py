@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from baton.configuration import Configuration
 from baton.dead_letters import DeadLetters, Letter
+from baton.dead_letters import letters as letters_module
 from baton.durable import dead_letters, expired
 from baton.errors import (
     BrokerError,
@@ -247,6 +248,73 @@ async def test_what_cannot_be_retried_stays(graveyard: Graveyard, settings: Conf
                 outcomes.append("retried")
     assert outcomes == ["retried", "Unroutable", "retried", "InvalidMessage"]
     assert [letter.command for letter in await look(settings)] == ["m1", "forged"]
+
+
+async def test_all_are_retried_in_order_and_what_cannot_be_stays(
+    graveyard: Graveyard, settings: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters_module, "_UNDER_WAY", 2)
+    await bury_three(graveyard)
+    graveyard.forge(message_id="forged", headers={"x-first-death-queue": "somebody.else"})
+    await graveyard.bury("web01.example.org", message_id="o3")
+    await graveyard.transport.delete_queue("baton-greet.web02.example.org.greeter")
+    async with DeadLetters(settings, GREET) as dead:
+        told = [each async for each in dead.retry_all(dead.letters(), 7)]
+    assert [letter.command for letter, _ in told] == ["m1", "m1", "n2", "forged", "o3"]
+    assert [type(outcome) for _, outcome in told] == [str, Unroutable, str, InvalidMessage, str]
+    first = await Server(settings).next("baton-greet.web01.example.org.greeter")
+    assert (first.envelope.message_id, first.envelope.expires) == (told[0][1], 7)
+    assert [letter.command for letter in await look(settings)] == ["m1", "forged"]
+
+
+async def test_several_retries_are_under_way_at_once(
+    graveyard: Graveyard, settings: Configuration, broker: MemoryBroker
+) -> None:
+    """None is waited for while there are letters, up to a number of them."""
+    await bury_three(graveyard)
+    async with DeadLetters(settings, GREET) as dead:
+        letters = [letter async for letter in dead.letters()]
+        broker.block()
+
+        async def those() -> AsyncIterator[Letter]:
+            for letter in letters:
+                yield letter
+            broker.unblock()  # before a retry is confirmed: all were sent
+
+        told = [letter.id async for letter, _ in dead.retry_all(those())]
+    assert told == [letter.id for letter in letters]
+    assert await look(settings) == []
+
+
+async def test_what_was_confirmed_before_the_connection_is_lost_is_told(
+    graveyard: Graveyard, settings: Configuration, broker: MemoryBroker
+) -> None:
+    await bury_three(graveyard)
+    await graveyard.transport.close()
+    told: list[str | None] = []
+
+    async def retry_until_it_is_lost() -> None:
+        async with DeadLetters(settings, GREET) as dead:
+            letters = [letter async for letter in dead.letters()]
+
+            async def those() -> AsyncIterator[Letter]:
+                broker.block()
+                yield letters[0]
+                yield letters[1]
+                broker.unblock()
+                await dead._until(lambda: not dead._unsettled)
+                broker.block()
+                yield letters[2]
+                broker.disconnect()
+
+            async for letter, _ in dead.retry_all(those()):
+                told.append(letter.server)
+
+    with pytest.raises(BrokerUnavailable, match="was lost"):
+        await retry_until_it_is_lost()
+    assert told == ["web01.example.org", "web02.example.org"]
+    broker.unblock()
+    assert (await look(settings))[-1].command == "n2"
 
 
 async def test_a_retry_that_is_not_confirmed(

@@ -225,20 +225,16 @@ async def _retry(
     expires: float | None,
 ) -> int:
     from baton.cli.letter_views import where  # noqa: PLC0415
-    from baton.errors import InvalidMessage, Unroutable  # noqa: PLC0415
+    from baton.errors import Unroutable  # noqa: PLC0415
 
     code = DONE
     async with _opened(configuration, extension) as dead:
-        async for letter in _each(dead, names):
-            try:
-                command = await dead.retry(letter, expires)
-            except Unroutable:
-                reason = "the queue of that server has gone"
-            except InvalidMessage as error:
-                reason = str(error)
-            else:
-                click.echo(f"{letter.id}  {where(letter)}  retried as {command}")
+        async for letter, outcome in dead.retry_all(_each(dead, names), expires):
+            if isinstance(outcome, str):
+                click.echo(f"{letter.id}  {where(letter)}  retried as {outcome}")
                 continue
+            has_gone = isinstance(outcome, Unroutable)
+            reason = "the queue of that server has gone" if has_gone else str(outcome)
             click.echo(f"baton: {letter.id}  {where(letter)}: {reason}, it stays", err=True)
             code = NO
     return code

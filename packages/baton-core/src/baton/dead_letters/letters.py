@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from baton.command import Requester
@@ -12,8 +12,10 @@ from baton.dead_letters.letter import Letter, read_letter
 from baton.dead_letters.retrial import retrial
 from baton.durable import dead_letters, expired
 from baton.errors import (
+    BatonError,
     BrokerError,
     BrokerUnavailable,
+    InvalidMessage,
     LettersTaken,
     Locked,
     NotFound,
@@ -24,7 +26,7 @@ from baton.errors import (
 from baton.fleet.pool import connect, disconnect
 from baton.fleet.session import Session
 from baton.text import excerpt
-from baton.transports import Delivery, Queue, Topology, Transport
+from baton.transports import Delivery, Publication, Queue, Topology, Transport
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,6 +39,9 @@ Answer = TypeVar("Answer")
 _MOST: Final = 65_535
 """Letters that a look reaches: AMQP's highest prefetch count. The queue holds fewer, unless
 somebody has declared it otherwise."""
+_UNDER_WAY: Final = 50
+"""Retries that wait for their confirms at once. So many may be done, and their letters stay, if the
+connection is lost."""
 _SHOWN: Final = 40
 """Characters of a name that is none."""
 _NAMED: Final = 3
@@ -72,8 +77,8 @@ class DeadLetters(Session):
         self._inbox: deque[Delivery] = deque()
         self._told = asyncio.Event()
         self._published = 0
-        self._settled = 0
-        self._returned = 0
+        self._unsettled: set[int] = set()
+        self._returned: set[int] = set()
         self._dropped = False
 
     async def __aenter__(self) -> Self:
@@ -156,22 +161,34 @@ class DeadLetters(Session):
         letter of which no command can be made or an expiry that is none, PublishTimeout if the
         outcome is unknown, BrokerUnavailable or another BrokerError if it was not published.
         """
-        seconds = self._configuration.expires if expires is None else expires
-        publication = retrial(letter, self._requester, self._published + 1, seconds)
-        self._raise_failure()
-        self._published += 1
-        self._require_transport().publish([publication])
+        return await self._outcome(letter, self._send(letter, expires))
+
+    async def retry_all(
+        self, letters: AsyncIterable[Letter], expires: float | None = None
+    ) -> AsyncIterator[tuple[Letter, str | Unroutable | InvalidMessage]]:
+        """Do what :meth:`retry` does with each of *letters*, without a wait for each: yields each,
+        in order, with the message id of the new command, or with why it stays.
+
+        Raises what else :meth:`retry` does; before that, those that the broker has confirmed are
+        yielded.
+        """
+        under_way: deque[tuple[Letter, Publication | InvalidMessage]] = deque()
         try:
-            await self._until(lambda: self._settled >= self._published)
-        except TimeoutError:
-            raise PublishTimeout(
-                f"The broker did not confirm the retry of {letter.id}: it may be done all the "
-                "same, and the letter stays"
-            ) from None
-        if self._returned == self._published:
-            raise Unroutable([publication.routing_key], "")
-        self._done_with(letter)
-        return str(publication.envelope.message_id)
+            async for letter in letters:
+                under_way.append((letter, self._try_to_send(letter, expires)))
+                while under_way and (
+                    len(under_way) == _UNDER_WAY or self._is_settled(under_way[0][1])
+                ):
+                    yield await self._told_of(*under_way[0])
+                    under_way.popleft()
+            while under_way:
+                yield await self._told_of(*under_way[0])
+                under_way.popleft()
+        except BatonError:
+            for letter, sent in under_way:
+                if self._is_settled(sent):
+                    yield await self._told_of(letter, sent)
+            raise
 
     def drop(self, letter: Letter) -> None:
         """Have done with *letter*: it is gone when the block has ended. Raises a BrokerError if
@@ -185,8 +202,8 @@ class DeadLetters(Session):
         self._told.set()
 
     def confirmed(self, numbers: Sequence[int]) -> None:
-        """Part of the transport's listener: a retry is with the broker."""
-        self._settled = max(self._settled, *numbers)
+        """Part of the transport's listener: retries are with the broker."""
+        self._unsettled.difference_update(numbers)
         self._told.set()
 
     def refused(self, numbers: Sequence[int]) -> None:
@@ -195,11 +212,53 @@ class DeadLetters(Session):
 
     def returned(self, number: int, reason: str) -> None:
         """Part of the transport's listener: a server's queue has gone."""
-        self._returned = number
+        self._returned.add(number)
 
     def cancelled(self, queue: str) -> None:
         """Part of the transport's listener: somebody deleted the letters."""
         self._fail(NotFound(f"The queue {queue} was deleted meanwhile"))
+
+    def _send(self, letter: Letter, expires: float | None) -> Publication:
+        seconds = self._configuration.expires if expires is None else expires
+        publication = retrial(letter, self._requester, self._published + 1, seconds)
+        self._raise_failure()
+        self._published += 1
+        self._unsettled.add(publication.number)
+        self._require_transport().publish([publication])
+        return publication
+
+    def _try_to_send(self, letter: Letter, expires: float | None) -> Publication | InvalidMessage:
+        try:
+            return self._send(letter, expires)
+        except InvalidMessage as error:
+            return error
+
+    def _is_settled(self, sent: Publication | InvalidMessage) -> bool:
+        return isinstance(sent, InvalidMessage) or sent.number not in self._unsettled
+
+    async def _outcome(self, letter: Letter, sent: Publication) -> str:
+        """The id of the command that was *sent*, once the broker has it. Raises why it has not."""
+        try:
+            await self._until(lambda: self._is_settled(sent))
+        except TimeoutError:
+            raise PublishTimeout(
+                f"The broker did not confirm the retry of {letter.id}: it may be done all the "
+                "same, and the letter stays"
+            ) from None
+        if sent.number in self._returned:
+            raise Unroutable([sent.routing_key], "")
+        self._done_with(letter)
+        return str(sent.envelope.message_id)
+
+    async def _told_of(
+        self, letter: Letter, sent: Publication | InvalidMessage
+    ) -> tuple[Letter, str | Unroutable | InvalidMessage]:
+        if isinstance(sent, InvalidMessage):
+            return letter, sent
+        try:
+            return letter, await self._outcome(letter, sent)
+        except Unroutable as error:
+            return letter, error
 
     def _done_with(self, letter: Letter) -> None:
         self._require_transport().acknowledge([letter.delivery])
