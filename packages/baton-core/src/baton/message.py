@@ -203,7 +203,7 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
     text = _ENCODER.encode(body)
     if _has_too_many_values(text):
         raise _NotJSON(_TOO_MANY)
-    if "\\ud" in text and _PAIRED.fullmatch(text) is None:
+    if _may_have_surrogates(text) and _PAIRED.fullmatch(text) is None:
         text = _SURROGATE.sub(lambda found: found["pair"] or r"\ufffd", text)
     return text.encode("ascii")
 
@@ -219,8 +219,8 @@ def decode_body(raw: bytes) -> dict[str, Any]:
     if _has_too_many_values(text):
         raise _invalid(_TOO_MANY, text)
     try:
-        body = _parse(text)
-        if ("\\ud" in text or "\\uD" in text) and _PAIRED.fullmatch(text) is None:
+        body = _DECODER.decode(text)
+        if _may_have_surrogates(text) and _PAIRED.fullmatch(text) is None:
             raise _NotJSON("it contains half of a surrogate pair")
     except RecursionError:
         raise _invalid("it is nested too deeply", text) from None
@@ -252,6 +252,12 @@ def _has_too_many_values(text: str) -> bool:
     if len(text) <= MOST_VALUES or sum(map(text.count, ",[{")) < MOST_VALUES:
         return False  # even if none of them stands in a string
     return next(islice(_SEPARATOR.finditer(text), MOST_VALUES, None), None) is not None
+
+
+def _may_have_surrogates(text: str) -> bool:
+    """Whether the JSON *text* has what begins as one. Most has no backslash at all, and one letter
+    is found 30 times as fast as three: 24 µs in 1 MiB, not 800 for each of the two."""
+    return "\\" in text and ("\\ud" in text or "\\uD" in text)
 
 
 def _invalid(what: str, text: str) -> InvalidMessage:
