@@ -32,13 +32,13 @@ class Plan:
 
     @classmethod
     def quick(cls, **more: object) -> Self:
-        """Enough to see a regression, within two minutes."""
+        """Enough to see a regression, within a few minutes."""
         given: dict[str, object] = {
             "rounds": 1,
             "load": 0.4,
             "warm_up": 300,
             "most": 8000,
-            "budget": 60.0,
+            "budget": 150.0,
             "trips": 100,
             "fan_outs": (100,),
             "fan_out_rounds": 1,

@@ -9,6 +9,7 @@ import selectors
 import socket
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Self, cast
 from urllib.parse import unquote, urlsplit
 
@@ -30,6 +31,7 @@ class Wire:
         user, password = unquote(parts.username or "guest"), unquote(parts.password or "guest")
         self._buffer = b""
         self._tail = b""
+        self._exchanges: list[str] = []
         self._socket = socket.create_connection(
             (parts.hostname or "localhost", parts.port or 5672), TIMEOUT
         )
@@ -50,8 +52,9 @@ class Wire:
         return self._receive(1)
 
     def exchange(self, name: str) -> None:
-        """Declare it as Baton does."""
+        """Declare it as Baton does; it is deleted when this connection is closed."""
         self.call(spec.Exchange.Declare(exchange=name, type="direct", durable=True))
+        self._exchanges.append(name)
 
     def queue(self, exchange: str, key: str = "") -> str:
         """A queue of this connection alone, bound to *exchange*; its name."""
@@ -110,7 +113,10 @@ class Wire:
                 return frame.properties
 
     def close(self) -> None:
-        """Hang up."""
+        """Leave nothing at the broker, and hang up."""
+        with suppress(OSError):  # the broker hung up before
+            for each in self._exchanges:
+                self.call(spec.Exchange.Delete(exchange=each))
         self._socket.close()
 
     def __enter__(self) -> Self:

@@ -6,19 +6,20 @@ from collections.abc import Iterator
 
 import pytest
 from pika import spec
-from pika.frame import decode_frame
+from pika.frame import Method, decode_frame
 
 from bench.dialects import DIALECTS, pings
 from bench.wire import MARK, Wire, count_all, frames
 
 
 @pytest.fixture
-def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Wire, socket.socket]]:
+def ends() -> Iterator[tuple[Wire, socket.socket]]:
     """A connection that is open, and the broker's end of it."""
     ours, theirs = socket.socketpair()
     wire = Wire.__new__(Wire)
     wire._socket = ours
     wire._buffer = wire._tail = b""
+    wire._exchanges = []
     with ours, theirs:
         yield wire, theirs
 
@@ -80,6 +81,34 @@ def test_a_broker_that_hangs_up_is_told(ends: tuple[Wire, socket.socket]) -> Non
     broker.close()
     with pytest.raises(ConnectionError, match="The broker closed the connection"):
         wire.count(1, 1)
+
+
+def test_the_exchanges_that_it_made_go_with_it(ends: tuple[Wire, socket.socket]) -> None:
+    wire, broker = ends
+    broker.sendall(
+        Method(1, spec.Exchange.DeclareOk()).marshal()
+        + Method(1, spec.Exchange.DeleteOk()).marshal()
+    )
+    wire.exchange("bench_in")
+    wire.close()
+    sent = b"".join(iter(lambda: broker.recv(4096), b""))
+    names = []
+    while sent:
+        size, frame = decode_frame(sent)
+        sent = sent[size:]
+        names.append((type(frame.method).__qualname__, frame.method.exchange))
+    assert names == [("Exchange.Declare", "bench_in"), ("Exchange.Delete", "bench_in")]
+
+
+def test_one_whose_broker_hung_up_is_closed_all_the_same(
+    ends: tuple[Wire, socket.socket],
+) -> None:
+    wire, broker = ends
+    broker.sendall(Method(1, spec.Exchange.DeclareOk()).marshal())
+    wire.exchange("bench_in")
+    broker.close()
+    wire.close()
+    assert wire.fileno() == -1
 
 
 def test_frames_are_those_of_a_publish() -> None:
