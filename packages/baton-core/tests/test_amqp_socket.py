@@ -10,13 +10,16 @@ import aio_pika
 import pytest
 from aiormq import Connection
 from aiormq.exceptions import AMQPConnectionError
+from pamqp.commands import Basic
 from yarl import URL
 
-from amqp.stream import CHANNEL, Reader, delivery
+from amqp.stream import CHANNEL, Reader, delivery, frames
 from baton.transports.amqp import socket as module
 from baton.transports.amqp.frames import BEAT
 from baton.transports.amqp.socket import Socket, missing_hook
 from baton.transports.amqp.tap import Damaged, Tap
+
+CONSUMED = frames(Basic.ConsumeOk("tag"))
 
 
 class Far:
@@ -53,6 +56,34 @@ async def test_what_the_tap_passes_on_is_read() -> None:
     far.writer.close()
     assert await reader.read() == BEAT[:4], "the end within a frame is told"
     assert len(data.take().delivered) == 1
+    writer.close()
+    await writer.wait_closed()
+    await far.close()
+
+
+async def test_more_than_is_received_at_once_is_read_in_order() -> None:
+    far = Far()
+    reader, writer, _ = await far.open()
+    data = Reader()
+    far.tap.attach(CHANNEL, data)
+    bodies = [bytes([number]) * 100_000 for number in range(20)]
+    stream = b"".join(delivery(tag, body) for tag, body in enumerate(bodies, 1))
+    far.writer.write(stream + CONSUMED)
+    async with asyncio.timeout(30):
+        await reader.readuntil(CONSUMED)
+    assert [each.body for each in data.take().delivered] == bodies
+    writer.close()
+    await writer.wait_closed()
+    await far.close()
+
+
+async def test_what_arrives_is_received_into_one_buffer() -> None:
+    """asyncio looks for this when it chooses how to receive."""
+    far = Far()
+    _, writer, _ = await far.open()
+    protocol = writer.transport.get_protocol()
+    assert isinstance(protocol, asyncio.BufferedProtocol)
+    assert protocol.get_buffer(-1) is protocol.get_buffer(-1)
     writer.close()
     await writer.wait_closed()
     await far.close()

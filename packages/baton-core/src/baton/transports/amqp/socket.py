@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiormq import Connection
 from aiormq.exceptions import AMQPConnectionError
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from yarl import URL
+
+
+_MOST_RECEIVED: Final = 256 * 1024
+"""Bytes that are received at once, as many as asyncio takes. What was never filled is no memory."""
 
 
 class Socket:
@@ -69,8 +73,12 @@ def missing_hook(connection: object) -> str | None:
     return None
 
 
-class _TappedProtocol(asyncio.StreamReaderProtocol):
-    """Has *tap* read what arrives, and *reader* what the tap passes on."""
+class _TappedProtocol(asyncio.StreamReaderProtocol, asyncio.BufferedProtocol):
+    """Has *tap* read what arrives, and *reader* what the tap passes on.
+
+    It has a buffer to receive into: asyncio, left to itself, makes one of 256 KiB for whatever
+    arrives, which may cost three system calls and a page of memory each time.
+    """
 
     def __init__(
         self, reader: asyncio.StreamReader, tap: Tap, loop: asyncio.AbstractEventLoop
@@ -78,6 +86,13 @@ class _TappedProtocol(asyncio.StreamReaderProtocol):
         super().__init__(reader, loop=loop)
         self._tap = tap
         self._passed_on = reader
+        self._received = memoryview(bytearray(_MOST_RECEIVED))
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._received
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._received[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         passed = self._tap.feed(data)
