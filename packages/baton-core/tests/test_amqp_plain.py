@@ -13,11 +13,13 @@ from amqp.sessions import session
 from amqp.stream import TAG, content, frames
 from baton.message import Envelope
 from baton.transports import Publication
+from baton.transports.amqp import plain as plain_module
 from baton.transports.amqp.plain import PlainPath
 from baton.transports.amqp.tapped import TappedPath
 from integration.recorder import Recorder
 
 QUEUE = "contract.q"
+KEYS = ("dead", "nowhere", "a")
 WHOLE = Envelope(
     message_id="whole",
     correlation_id="c",
@@ -46,6 +48,8 @@ class Answers:
                 values = [back, *content(b"{}", envelope), Basic.Ack(self.tag)]
             case "full":
                 values = [Basic.Nack(self.tag)]
+            case "dead":
+                values = []
             case _:
                 values = [Basic.Ack(self.tag)]
         return b"".join(frame.marshal(each, self.channel) for each in values)
@@ -157,3 +161,21 @@ async def test_whether_the_broker_takes_messages_is_asked_for() -> None:
         await seen.until(lambda: seen.is_blocked)
         peer.say(Connection.Unblocked(), channel=0)
         await seen.until(lambda: not seen.is_blocked)
+
+
+@pytest.mark.usefixtures("no_hook")
+async def test_one_that_is_not_answered_does_not_hold_up_the_next_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another node may be dead, and the broker not know it yet."""
+    monkeypatch.setattr(plain_module, "_PATIENCE", 0.01)
+    answers = Answers()
+    async with Peer(answers) as peer, session(peer) as (transport, seen):
+        answers.channel = peer.opened[-1]
+        transport.publish(
+            [publication(number, key, mandatory=True) for number, key in enumerate(KEYS, start=1)]
+        )
+        await seen.until(lambda: seen.confirmed_numbers == [2, 3])
+        assert seen.returned_numbers == [2]
+        peer.say(Basic.Ack(1), channel=answers.channel)
+        await seen.until(lambda: seen.confirmed_numbers == [2, 3, 1])
