@@ -39,7 +39,9 @@ FIGURES: Final = {
         Figure("publish_call", "Published one by one, confirmed", "msg/s", more_is_better=True),
         Figure("publish_many", "Published pipelined, confirmed", "msg/s", more_is_better=True),
         Figure("start", "A command, from start to end", "ms", 1),
-        Figure("pulse_broker_cpu", "The broker's CPU for 10,000 servers' pulse", "% of a core", 1),
-        Figure("pulse_service_cpu", "Their own CPU for it, in a process", "% of a core", 1),
+        Figure(
+            "pulse_broker_cpu", "The broker's CPU for servers that only pulse", "% of a core", 1
+        ),
+        Figure("pulse_service_cpu", "Their own CPU for it, in one process", "% of a core", 1),
     )
 }

@@ -54,7 +54,7 @@ def fleet(url: str, size: int) -> Costs:
         took = line.trips(BATON.dialect, pings, size)
         answers = size * pings
         cpu = (process.cpu - spent) / answers * 1e6
-        return answers / sum(took), cpu, process.memory
+        return answers / sum(took), cpu, process.ready, process.memory
 
 
 def _loaded(line: Line, process: Process, plan: Plan, size: int = 0) -> tuple[float, float]:
@@ -107,6 +107,7 @@ GROWING: Final = (
         (
             ("Answers to pings of all", "a second"),
             ("CPU of an answer", "µs"),
+            ("From start to ready", "s"),
             ("Memory after that", "MiB"),
         ),
         fleet,

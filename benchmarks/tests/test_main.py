@@ -6,7 +6,6 @@ import pytest
 
 from bench import __main__ as command
 from bench import page
-from bench.pulse import PULSES
 from bench.results import Results
 from bench.subjects import BATON, FASTSTREAM
 
@@ -140,13 +139,12 @@ def test_a_pulse_that_was_measured_is_saved_in_the_page(
     page.PAGE.write_text(PAGE)
     whole = results(600)
     whole.about["whole"] = True
-    for name, share in zip(PULSES, (40, 20, 10), strict=True):
-        whole.add("pulse_broker_cpu", name, share)
-        whole.add("pulse_service_cpu", name, share / 2)
+    whole.add("pulse_broker_cpu", "10,000 servers, every 15 s", 40)
+    whole.add("pulse_service_cpu", "10,000 servers, every 15 s", 20)
     whole.write(kept / "latest.json")
     assert run(monkeypatch, "--save") == 0
     written = page.PAGE.read_text()
-    assert "| every 15 s, the default | 40.0% of a core | 20.0% |" in written
+    assert "| 10,000 servers, every 15 s | 40.0% of a core | 20.0% |" in written
     assert "Measured before." not in written
 
 
