@@ -9,7 +9,7 @@ name alone.
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,8 +45,6 @@ PREPARED = pytest.StashKey[bool]()
 CLEANUP = pytest.StashKey[ExitStack]()
 T = TypeVar("T")
 NAME = "provided"
-COVERAGE = "COVERAGE_PROCESS_CONFIG"
-"""By this variable coverage is taken of processes that a measured one starts."""
 INTEGRATION = Path(__file__).parent / "integration"
 FAULTS = Path(__file__).parent / "faults"
 TIMEOUT = 150
@@ -156,8 +154,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         config.stash[POSTGRESQL] = _start_postgresql(config)
     if _needs_chromium(item) and CHROMIUM not in config.stash:
         config.stash[CHROMIUM] = _find_chromium()
-    with _unmeasured_processes(item):
-        return (yield)
+    return (yield)
 
 
 @pytest.hookimpl(trylast=True)
@@ -216,22 +213,6 @@ def postgresql(postgresql_server: Server, request: pytest.FixtureRequest) -> Ite
     """The URL of a database that no other test uses."""
     with fresh_database(postgresql_server, request.node.name) as url:
         yield url
-
-
-@contextmanager
-def _unmeasured_processes(item: pytest.Item) -> Iterator[None]:
-    """Coverage is not taken of the processes that tests of these folders start: it would triple the
-    time in which each starts. Unit tests have that of executables measured."""
-    measured = os.environ.pop(COVERAGE, None) if _is_here(item) else None
-    try:
-        yield
-    finally:
-        if measured is not None:
-            os.environ[COVERAGE] = measured
-
-
-def _is_here(item: pytest.Item) -> bool:
-    return not {INTEGRATION, FAULTS}.isdisjoint(item.path.parents)
 
 
 def _is_first(config: pytest.Config) -> bool:

@@ -10,7 +10,7 @@ container, as :mod:`brokers` does.
 """
 
 from databases.container import ContainerServer
-from databases.provide import NoDatabase, fresh_database, fresh_schema, run_postgresql
+from databases.provide import NoDatabase, fresh_database, make_empty, run_postgresql
 from databases.server import Server
 
 __all__ = [
@@ -18,6 +18,6 @@ __all__ = [
     "NoDatabase",
     "Server",
     "fresh_database",
-    "fresh_schema",
+    "make_empty",
     "run_postgresql",
 ]

@@ -58,14 +58,14 @@ def fresh_database(server: Server, name: str = "test") -> Iterator[str]:
         server.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
 
 
-@contextmanager
-def fresh_schema(url: str) -> Iterator[str]:
-    """The URL of a schema in the database at *url*, in which there is nothing: to make one is much
-    quicker than to make a database."""
-    schema = f"test_{secrets.token_hex(4)}"
-    server = Server(url=url)
-    server.execute(f'CREATE SCHEMA "{schema}"')
-    try:
-        yield f"{url}?options=-csearch_path%3D{schema}"
-    finally:
-        server.execute(f'DROP SCHEMA "{schema}" CASCADE')
+def make_empty(url: str) -> None:
+    """Empty the tables of the database at *url*, and have their numbers begin anew: much quicker
+    than to make a database, or its tables."""
+    Server(url=url).execute(
+        """
+        DO $$ BEGIN EXECUTE (
+            SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
+            FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+        ); END $$
+        """
+    )

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from baton_ping_monitor.store.store import Store
-from databases import Server, fresh_database, fresh_schema
+from databases import Server, fresh_database, make_empty
 from databases.contract.events import *  # noqa: F403
 from databases.contract.history import *  # noqa: F403
 from databases.contract.outputs import *  # noqa: F403
@@ -20,15 +20,18 @@ from databases.stores import Stores
 
 @pytest.fixture(scope="module")
 def database(postgresql_server: Server) -> Iterator[str]:
-    """The database of these tests; each has its own schema."""
+    """The database of these tests, with its tables: to make them takes longer than most tests."""
     with fresh_database(postgresql_server, "contract") as url:
+        with ExitStack() as stack:
+            Stores(url, stack).open()
         yield url
 
 
 @pytest.fixture
 def stores(database: str) -> Iterator[Stores]:
-    with fresh_schema(database) as url, ExitStack() as stack:
-        yield Stores(url, stack)
+    make_empty(database)
+    with ExitStack() as stack:
+        yield Stores(database, stack)
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 from baton.cli.executable import monitor_executable, service_executable
 from baton.extension import Extension
 
+pytestmark = pytest.mark.measured
+
 SECRET = "hunter2"
 
 MONITOR = """\

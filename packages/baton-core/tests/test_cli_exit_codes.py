@@ -23,6 +23,8 @@ from baton.errors import (
     Unroutable,
 )
 
+pytestmark = pytest.mark.measured
+
 EXIT_CODES = {
     "BatonError": 1,
     "ConfigurationError": 2,

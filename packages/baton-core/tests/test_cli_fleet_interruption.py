@@ -11,6 +11,8 @@ import pytest
 
 from baton.cli.fleet.interruption import DaemonThreads, Interruption
 
+pytestmark = pytest.mark.measured
+
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
     begin = """\

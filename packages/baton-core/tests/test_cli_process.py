@@ -17,6 +17,8 @@ import pytest
 
 from baton.pid_file import find_holder, hold_pid_file
 
+pytestmark = pytest.mark.measured
+
 PROGRAM = "from disk_service import main; main()"
 SERVICE = """\
 import os

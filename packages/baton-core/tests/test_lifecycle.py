@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+pytestmark = pytest.mark.measured
+
 PROGRAM = """
 import asyncio, logging, sys, time
 from baton.errors import InstanceTaken

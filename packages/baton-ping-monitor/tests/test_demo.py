@@ -26,6 +26,8 @@ from baton_ping_monitor.settings import WebSettings
 if TYPE_CHECKING:
     from conftest import Start
 
+pytestmark = pytest.mark.measured
+
 RUN = "from baton_ping_monitor.executable import main; main()"
 FREE = WebSettings(port=0)
 

@@ -21,6 +21,8 @@ from baton_ping_monitor.executable import main
 if TYPE_CHECKING:
     from conftest import Start
 
+pytestmark = pytest.mark.measured
+
 README = Path(__file__).parents[1] / "README.md"
 
 

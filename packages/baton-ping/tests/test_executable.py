@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from baton_ping.executable import main
 
+pytestmark = pytest.mark.measured
+
 COMMAND = [sys.executable, "-c", "from baton_ping.executable import main; main()"]
 
 
