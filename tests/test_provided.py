@@ -22,7 +22,7 @@ def collected(*arguments: str) -> str:
 
 
 def test_long_faults_are_left_out_of_all_tests() -> None:
-    listed = collected("tests", "--ignore=tests/integration")
+    listed = collected("tests", "--ignore=tests/integration", "--ignore=tests/properties")
     assert LONG not in listed
     assert f"{QUICK}\n" in listed
     assert "tests/faults/test_checker.py::test_started_late" in listed

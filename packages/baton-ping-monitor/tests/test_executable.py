@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +55,25 @@ def test_the_help_imports_nothing_heavy() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert ran.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.fixture
+def refused() -> Iterator[Callable[..., str]]:
+    """Runs the command in this process, with options that are wrong; what it says to them."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def run(*options: str, code: int = 2, **variables: str) -> str:
+        theirs: dict[str, str | None] = {
+            name: None for name in os.environ if name.startswith("BATON_")
+        }
+        result = CliRunner(env={**theirs, **variables}).invoke(main, options)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture
@@ -102,32 +123,29 @@ def test_the_dashboard_runs_in_the_background(
     ],
 )
 def test_what_cannot_be_is_told_before_anything_starts(
-    options: list[str], says: str, start: Start, settings: dict[str, str]
+    options: list[str], says: str, refused: Callable[..., str], settings: dict[str, str]
 ) -> None:
-    monitor = start(*options, **settings)
-    assert monitor.end() == 2
-    (line,) = (each for each in monitor.output.splitlines() if "baton-ping-monitor: " in each)
+    output = refused(*options, **settings)
+    (line,) = (each for each in output.splitlines() if "baton-ping-monitor: " in each)
     assert says in line
-    assert "Traceback" not in monitor.output
-    assert "hunter2" not in monitor.output
-    assert "is ready" not in monitor.output
-    assert "Dashboard: " not in monitor.output
+    assert "Traceback" not in output
+    assert "hunter2" not in output
+    assert "is ready" not in output
+    assert "Dashboard: " not in output
 
 
-def test_a_port_that_is_taken(start: Start, settings: dict[str, str]) -> None:
+def test_a_port_that_is_taken(refused: Callable[..., str], settings: dict[str, str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        monitor = start("--port", str(port), **settings)
-        assert monitor.end() == 2
-    assert f"cannot answer on port {port} of 127.0.0.1: Address already in use" in monitor.output
+        output = refused("--port", str(port), **settings)
+    assert f"cannot answer on port {port} of 127.0.0.1: Address already in use" in output
 
 
-def test_a_demo_for_others_needs_a_login(start: Start) -> None:
-    demo = start("--demo", "--host", "0.0.0.0")
-    assert demo.end() == 2
-    assert "Say who may log in with --users-file" in demo.output
+def test_a_demo_for_others_needs_a_login(refused: Callable[..., str]) -> None:
+    output = refused("--demo", "--host", "0.0.0.0")
+    assert "Say who may log in with --users-file" in output
 
 
 def test_plain_logs_every_output(start: Start) -> None:
@@ -175,10 +193,11 @@ def test_plain_runs_once(start: Start, tmp_path: Path) -> None:
     assert first.end() == 0
 
 
-def test_what_is_asked_of_one_that_does_not_run(start: Start, tmp_path: Path) -> None:
-    monitor = start("--status", BATON_PID_FILE=str(tmp_path / "x.pid"))
-    assert monitor.end() == 1
-    assert "baton-ping-monitor does not run" in monitor.output
+def test_what_is_asked_of_one_that_does_not_run(
+    refused: Callable[..., str], tmp_path: Path
+) -> None:
+    output = refused("--status", code=1, BATON_PID_FILE=str(tmp_path / "x.pid"))
+    assert "baton-ping-monitor does not run" in output
 
 
 @pytest.mark.parametrize("terminal", [True, False])
