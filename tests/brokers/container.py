@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import docker
+from docker.errors import APIError
 from docker.models.containers import Container
 from testcontainers.community.rabbitmq import RabbitMqContainer
 
@@ -20,6 +21,9 @@ from brokers.tls import Identity, enabled_plugins
 AMQP_PORT, MANAGEMENT_PORT, TLS_PORT = 5672, 15672, 5671
 FOLDER = PurePosixPath("/etc/rabbitmq")
 USER = PASSWORD = "guest"
+_FREEZES = 5
+"""Attempts to freeze a container: on a machine with much else to do, its processes are not all
+brought to stand within the engine's time."""
 STOP_TIMEOUT = 20
 LOG_LINES = 15
 
@@ -57,7 +61,13 @@ class ContainerBroker(Broker):
     client: docker.DockerClient
 
     def _pause(self) -> None:
-        self.container.pause()
+        for left in reversed(range(_FREEZES)):
+            try:
+                self.container.pause()
+                return
+            except APIError as error:
+                if not left or "unable to freeze" not in str(error):
+                    raise
 
     def _unpause(self) -> None:
         self.container.unpause()

@@ -12,6 +12,9 @@ from brokers.errors import ManagementError
 
 Item = dict[str, Any]
 _NOT_FOUND = 404
+_VHOST_TIMEOUT = 60.0
+"""Seconds to make or remove a virtual host: a cluster of which a node was just mended must agree on
+it, queue by queue, and took more than ten on a machine with much else to do."""
 
 
 class Management:
@@ -29,13 +32,15 @@ class Management:
         # Never through a proxy that the environment names: the broker is on this machine.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def request(self, method: str, *parts: str, body: object = None) -> Any:
+    def request(
+        self, method: str, *parts: str, body: object = None, timeout: float | None = None
+    ) -> Any:
         """Send a request to ``/api/<parts>`` and give the parsed answer, None if it is empty."""
         path = "/api/" + "/".join(quote(part, safe="") for part in parts)
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, self._headers, method=method)
         try:
-            with self._opener.open(request, timeout=self._timeout) as response:
+            with self._opener.open(request, timeout=timeout or self._timeout) as response:
                 content = response.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -83,12 +88,12 @@ class Management:
 
     def create_vhost(self, vhost: str, user: str) -> None:
         """Make *vhost*; *user* may do everything in it."""
-        self.request("PUT", "vhosts", vhost, body={})
+        self.request("PUT", "vhosts", vhost, body={}, timeout=_VHOST_TIMEOUT)
         self.set_permissions(user, vhost)
 
     def delete_vhost(self, vhost: str) -> None:
         """Remove *vhost* with all that is in it; its connections are closed."""
-        self._delete("vhosts", vhost)
+        self._delete("vhosts", vhost, timeout=_VHOST_TIMEOUT)
 
     def delete_queue(self, vhost: str, name: str) -> None:
         """Remove a queue, whatever is in it. Not an exclusive one: that RabbitMQ refuses."""
@@ -97,6 +102,15 @@ class Management:
     def delete_exchange(self, vhost: str, name: str) -> None:
         """Remove an exchange, whatever is bound to it."""
         self._delete("exchanges", vhost, name)
+
+    def set_policy(self, vhost: str, name: str, pattern: str, definition: Item) -> None:
+        """Give the queues of *vhost* whose names match *pattern* what *definition* says."""
+        body = {"pattern": pattern, "definition": definition, "apply-to": "queues"}
+        self.request("PUT", "policies", vhost, name, body=body)
+
+    def delete_policy(self, vhost: str, name: str) -> None:
+        """Take it back."""
+        self._delete("policies", vhost, name)
 
     def close_connection(self, name: str) -> None:
         """Close a connection from the broker's side."""
@@ -121,9 +135,9 @@ class Management:
         items: list[Item] = self.request("GET", *parts)
         return items
 
-    def _delete(self, *parts: str) -> None:
+    def _delete(self, *parts: str, timeout: float | None = None) -> None:
         try:
-            self.request("DELETE", *parts)
+            self.request("DELETE", *parts, timeout=timeout)
         except ManagementError as error:
             if error.status != _NOT_FOUND:
                 raise

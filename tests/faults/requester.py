@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baton import API, Configuration
-from baton.errors import PublishTimeout, Unroutable
+from baton.errors import BrokerError, PublishTimeout, Unroutable
 from baton.exchanges import output_exchange
 from baton.extension import find_extension
 from baton.link import Link, Phase
@@ -98,7 +98,9 @@ class Requester:
         while publications:
             again = []
             for each, error in await self._api.outcomes(publications):
-                if error is None or isinstance(error, PublishTimeout):
+                # Refused is unknown, too: one queue could not take it, another may have.
+                is_refused = type(error) is BrokerError
+                if error is None or isinstance(error, PublishTimeout) or is_refused:
                     self._note(Kind.CONFIRMED if error is None else Kind.UNKNOWN, each)
                     self._expect(str(each.envelope.message_id))
                     continue

@@ -356,7 +356,7 @@ def test_a_full_queue_refuses(vhost: Vhost, server: Server, publisher: PikaPubli
     (outcome,) = publisher.publish([ping()], ENOUGH)
 
     assert type(outcome) is BrokerError
-    assert "a queue is full" in str(outcome)
+    assert "one is full" in str(outcome)
 
 
 # Connecting

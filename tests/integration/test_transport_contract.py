@@ -597,6 +597,22 @@ async def test_what_expires_is_counted(open_session: OpenSession, kind: str) -> 
     assert seen.deliveries[0].envelope.headers["x-first-death-reason"] == "expired"
 
 
+async def test_what_one_queue_of_several_refuses_is_in_the_others(
+    open_session: OpenSession,
+) -> None:
+    transport, seen = await open_session()
+    full = {"x-queue-type": "classic", "x-max-length": 1, "x-overflow": "reject-publish"}
+    await transport.declare(topology("a"))
+    await transport.declare(topology("a", queue="contract.full", arguments=full))
+    transport.publish([publication(1), publication(2)])
+    await seen.until(lambda: seen.refused_numbers)
+    await transport.consume("contract.q", 10)
+    await seen.until(came(seen, 2))
+    assert seen.confirmed_numbers == [1]
+    assert seen.refused_numbers == [2]
+    assert await transport.count("contract.full") == 1
+
+
 async def test_counts_what_waits(open_session: OpenSession) -> None:
     transport, seen = await open_session()
     assert await transport.count("kept") is None

@@ -257,7 +257,7 @@ async def test_a_broker_that_tells_the_time(
 ) -> None:
     publish = MemoryBroker.publish
 
-    def stamping(self: MemoryBroker, publication: Any) -> bool:
+    def stamping(self: MemoryBroker, publication: Any) -> list[bool]:
         envelope = replace(publication.envelope, headers={STAMP_HEADER: 1_500})
         return publish(self, replace(publication, envelope=envelope))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from baton.errors import MessageTooLarge, OutboxFull
-from baton.message import Envelope
+from baton.message import BCC_HEADER, Envelope
 from baton.outbox import OVERHEAD, Outbox, Output
 from baton.transports import MAX_MESSAGE_SIZE
 
@@ -70,6 +70,59 @@ def test_what_was_refused_goes_to_the_end() -> None:
     outbox.rewind()
     assert bodies(outbox) == [b"2", b"1"]
     assert len(outbox) == 2
+
+
+def test_what_was_refused_goes_to_monitors_and_to_its_requester_apart() -> None:
+    told: list[bytes] = []
+    outbox = Outbox(100, 10_000)
+    outbox.reserve(1, wait=False)
+    both = output(b"1", told)
+    both.headers.update({BCC_HEADER: ["key"], "baton-seq": 0})
+    outbox.add(both)
+    outbox.take()
+    outbox.refuse([1])
+    outbox.again([1])
+    sent = outbox.take()
+    assert [each.routing_key for each in sent] == ["", "key"]
+    assert {each.envelope.message_id for each in sent} == {"1"}
+    assert all(each.envelope.headers == {"baton-seq": 0} for each in sent)
+    assert len(outbox) == 2
+    outbox.confirm([sent[0].number])
+    assert told == []
+    outbox.confirm([sent[1].number])
+    assert told == [b"1"]
+    assert len(outbox) == 0
+
+
+def test_pauses_grow_with_each_refusal_up_to_half_a_minute() -> None:
+    outbox = Outbox(100, 10_000)
+    put(outbox, b"1")
+    pauses = []
+    for number in range(1, 9):
+        pauses.append(outbox.refuse([number, 99]))
+        outbox.again([number])
+    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert len(outbox) == 1  # what is for monitors is never given up
+    assert outbox.refuse([99]) == 1
+
+
+def test_what_a_requester_s_queue_refuses_for_long_is_given_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told: list[bytes] = []
+    outbox = Outbox(100, 10_000)
+    outbox.reserve(1, wait=False)
+    one = output(b"1", told)
+    one.routing_key = "key"
+    outbox.add(one)
+    for number in range(1, 6):
+        outbox.refuse([number])
+        outbox.again([number])
+    assert told == []
+    outbox.refuse([6])
+    assert told == [b"1"]
+    assert len(outbox) == 0
+    assert caplog.text.count("Gave up 1 outputs to requesters") == 1
 
 
 def test_headers_may_change_until_it_is_sent() -> None:

@@ -588,7 +588,7 @@ def test_confirms_of_many_at_once(broker: FakeBroker, publisher: PikaPublisher) 
     refused = [at + 1 for at, outcome in enumerate(outcomes) if outcome is not None]
     assert refused == [4, 7, 8, 9]
     assert {type(outcomes[at - 1]) for at in refused} == {BrokerError}
-    assert "a queue is full or has failed" in str(outcomes[3])
+    assert "one is full, or has failed" in str(outcomes[3])
 
 
 def test_returns_find_their_publications(broker: FakeBroker, publisher: PikaPublisher) -> None:

@@ -1239,6 +1239,28 @@ async def test_a_confirm_may_take_a_deadline_however_often_the_pulse_comes(
     await monitor.until(lambda: monitor.seen == [1])
 
 
+async def test_a_requester_whose_queue_refuses_keeps_nothing_from_the_monitors(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As what is left of a requester's queue when its node is dead. It would be said again and
+    again, to the monitors too, and the command never be acknowledged."""
+    monkeypatch.setattr("baton.outbox._FIRST_PAUSE", 0.01)
+    monitor = await world.monitor("one")
+    service = await world.service()
+    arguments = {"x-queue-type": "classic", "x-max-length": 0, "x-overflow": "reject-publish"}
+    queue = Queue("requester", exclusive=False, arguments=arguments)
+    binding = Binding(queue.name, service.channel.exchange_out.name, "reply")
+    requester = MemoryTransport(world.broker, TransportListener())
+    await requester.open()
+    await requester.declare(Topology(queues=[queue], bindings=[binding]))
+    command = {"type": "echo", "n": 1}
+    publications = world.requester.command(command, "production", reply_to="reply")
+    assert world.publisher.publish(publications, 1) == [None]
+    await monitor.until(lambda: len(monitor.seen) == 2)  # with the requester, and without
+    assert not await service.stop()
+    assert monitor.seen == [1, 1]
+
+
 async def test_what_is_said_while_it_finds_out_what_is_left_is_sent_then(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_REFUSED_PAUSE: Final = 1.0
 _MOST_STALE: Final = 100
 """Keys that are unbound with one pulse. Whoever may publish can make up any number of them."""
 _SLICE: Final = 25
@@ -421,8 +420,10 @@ class _PublishingLink(Link):
 
     def refused(self, numbers: Sequence[int]) -> None:
         self._unconfirmed_since = None
-        logger.warning("%s: the broker refused %d outputs, for now", self.name, len(numbers))
-        asyncio.get_running_loop().call_later(_REFUSED_PAUSE, self._send_again, numbers)
+        self._warn("the broker refused outputs: a queue is full, or has failed; trying again")
+        pause = self._outbox.refuse(numbers)
+        self._look_if_drained()
+        asyncio.get_running_loop().call_later(pause, self._send_again, numbers)
 
     def channel_lost(self, error: BatonError) -> None:
         if isinstance(error, MessageTooLarge):

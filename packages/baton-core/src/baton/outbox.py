@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from baton.errors import MessageTooLarge, OutboxFull
-from baton.message import Envelope
+from baton.message import BCC_HEADER, Envelope
 from baton.text import shorten
 from baton.transports import MAX_MESSAGE_SIZE, Publication
 
@@ -23,11 +23,20 @@ OVERHEAD: Final = 512
 """Bytes that an output is reckoned to cost beside its body."""
 
 
+_FIRST_PAUSE: Final = 1.0
+"""Seconds until what the broker has refused is sent again; twice as long each time after that."""
+_LONGEST_PAUSE: Final = 30.0
+_MOST_REFUSALS: Final = 6
+"""Times that a requester's queue may refuse what is for it alone, half a minute in all: it is what
+is left of one whose node is dead, and whoever asked has gone with it."""
+
+
 @dataclass(slots=True, eq=False)
 class Output:
     """An output that is not confirmed yet. Its headers may change until it is first sent.
 
-    *instead* makes the body to send in its place if the broker finds it too large.
+    *instead* makes the body to send in its place if the broker finds it too large; *refusals* is
+    how often the broker has refused it.
     """
 
     exchange: str
@@ -39,6 +48,30 @@ class Output:
     instead: Callable[[MessageTooLarge], bytes] | None = None
     number: int = 0
     sent: bool = False
+    refusals: int = 0
+
+    @property
+    def size(self) -> int:
+        """What it counts for against the outbox's bound, in bytes."""
+        return len(self.body) + OVERHEAD
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it is for one requester alone, whose queue has refused it for long."""
+        return bool(self.routing_key) and self.refusals >= _MOST_REFUSALS
+
+    def apart(self) -> list[Output]:
+        """It by itself, or what goes to the monitors and what goes to the requester, if one message
+        was for both. Both together are confirmed when each of them is."""
+        headers = dict(self.headers)
+        keys = headers.pop(BCC_HEADER, [])
+        if not keys:
+            return [self]
+        confirmed = None if self.confirmed is None else _last_of(1 + len(keys), self.confirmed)
+        return [
+            replace(self, routing_key=key, headers=headers, confirmed=confirmed)
+            for key in (self.routing_key, *keys)
+        ]
 
     def publication(self) -> Publication:
         """What goes to the transport."""
@@ -127,12 +160,32 @@ class Outbox:
         """All that is not confirmed is to be sent again: its channel is lost."""
         self._unsent = list(self._outputs.values())
 
+    def refuse(self, numbers: Sequence[int]) -> float:
+        """The broker refused these, since a queue that they go to cannot take them: after so many
+        seconds they are to be sent :meth:`again`. What is hopeless is given up."""
+        refused = [self._outputs[number] for number in numbers if number in self._outputs]
+        for output in refused:
+            output.refusals += 1
+        hopeless = [output.number for output in refused if output.is_hopeless]
+        if hopeless:
+            logger.warning(
+                "Gave up %d outputs to requesters, whose queues take nothing", len(hopeless)
+            )
+            self.confirm(hopeless)
+        fewest = min((output.refusals for output in refused), default=1)
+        return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(fewest - 1, 10))
+
     def again(self, numbers: Sequence[int]) -> None:
-        """The broker refused these: they are to be sent again, after all others."""
+        """The broker refused these: they are to be sent again, after all others. What goes to
+        monitors does so by itself from then on: no requester's queue is to keep it from them."""
         for number in numbers:
             output = self._outputs.pop(number, None)
             if output is not None:
-                self.add(output)
+                first, *others = output.apart()
+                self.add(first)
+                for each in others:
+                    self.reserve_beyond(len(each.body))
+                    self.add(each)
 
     def confirm(self, numbers: Sequence[int]) -> None:
         """The broker has these."""
@@ -183,3 +236,16 @@ class Outbox:
                 output.confirmed()
         if is_open and not was_open:
             self._opened()
+
+
+def _last_of(count: int, callback: Callable[[], None]) -> Callable[[], None]:
+    """What is to be called *count* times, of which the last one calls *callback*."""
+    left = count
+
+    def called() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            callback()
+
+    return called

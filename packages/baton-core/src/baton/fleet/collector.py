@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from baton.command import Requester
 from baton.errors import (
-    BrokerError,
     BrokerUnavailable,
     NotFound,
     PublishTimeout,
@@ -39,6 +38,7 @@ from baton.transports import (
     Queue,
     Topology,
 )
+from baton.transports.refusals import not_stored
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -108,6 +108,7 @@ class Collector(Session):
         self._arrived = asyncio.Event()
         self._seen = Remembered(_REMEMBERED)
         self._unsettled: dict[int, str] = {}
+        self._refused: dict[int, str] = {}
         self._returned: dict[int, str] = {}
         self._progress = asyncio.Event()
 
@@ -146,11 +147,12 @@ class Collector(Session):
         Returns when the broker has confirmed it; :attr:`unroutable` then names the keys that
         nobody listens on. In a cluster whose other nodes have not noticed yet that one is dead, it
         does not confirm what goes to that node, too: the command goes to everybody nevertheless,
-        and after the deadline without a word :attr:`unconfirmed` names those keys.
+        and after the deadline without a word :attr:`unconfirmed` names those keys. So it does with
+        a key for which the broker refuses the command, since one of several queues cannot take it.
 
         Raises Unroutable if nobody listens on any of *keys*, PublishTimeout if the broker confirms
-        none of them and nobody answers, InvalidMessage for a wrong message or key, another
-        BrokerError for what the broker refuses.
+        none of them and nobody answers, BrokerError if it refuses all and nobody answers,
+        InvalidMessage for a wrong message or key.
         """
         publications = self._numbered(self.command(message, keys, **options))
         targets = [publication.routing_key for publication in publications]
@@ -164,6 +166,7 @@ class Collector(Session):
             self.confirmed_at = time.monotonic()
             if await self._settle(publications):
                 self.confirmed_at = time.monotonic()
+            await self._hear_of(publications)
         finally:
             self._sending = False
         # Of an earlier send, too, that the broker had not answered in time.
@@ -176,7 +179,7 @@ class Collector(Session):
     @property
     def unconfirmed(self) -> tuple[str, ...]:
         """The targets for which the broker has not confirmed the command: it may still arrive."""
-        return tuple(self._unsettled.values())
+        return (*self._unsettled.values(), *self._refused.values())
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -291,8 +294,11 @@ class Collector(Session):
         self._progress.set()
 
     def refused(self, numbers: Sequence[int]) -> None:
-        """Part of the transport's listener: the broker does not take the command."""
-        self._fail(BrokerError("The broker refused the command (basic.nack)"))
+        """Part of the transport's listener: of the queues that the command goes to, one does not
+        take it. It may be full, or what is left of a server's on a node that is dead: the others
+        have the command."""
+        self._refused |= {n: self._unsettled.pop(n) for n in numbers if n in self._unsettled}
+        self._progress.set()
 
     def returned(self, number: int, reason: str) -> None:
         """Part of the transport's listener: nobody listens on a target."""
@@ -388,6 +394,15 @@ class Collector(Session):
 
     def _count_unconfirmed(self, numbers: range) -> int:
         return sum(number in numbers for number in self._unsettled)
+
+    async def _hear_of(self, publications: Sequence[Publication]) -> None:
+        """Of a command that was refused for each target, an answer tells that somebody has it."""
+        while all(publication.number in self._refused for publication in publications):
+            if self._is_answered:
+                return
+            if not await self._progresses(self._configuration.deadline):
+                raise not_stored()
+            self._raise_failure()
 
     async def _progresses(self, timeout: float) -> bool:
         """Whether the broker confirms or delivers something within *timeout* seconds."""

@@ -19,7 +19,6 @@ from pika.exceptions import ChannelClosedByBroker
 from pika.spec import Basic
 
 from baton.errors import (
-    BrokerError,
     BrokerUnavailable,
     MessageError,
     Unroutable,
@@ -30,8 +29,8 @@ from baton.transports.amqp.frames import OVERHEAD
 from baton.transports.base import ANSWERS
 from baton.transports.pending import Pending
 from baton.transports.pika_errors import broker_said, is_loss, loss, sort_out, unreachable
-from baton.transports.pika_terms import connection_parameters
-from baton.transports.refusals import ALERT, SpeaksTLS
+from baton.transports.pika_terms import connection_parameters, properties_of
+from baton.transports.refusals import ALERT, SpeaksTLS, not_stored
 
 if TYPE_CHECKING:
     from baton.broker_url import Endpoint
@@ -310,7 +309,7 @@ class PikaSession:
             pending = self._in_flight.pop(each, None)
             if pending is not None:
                 self._in_flight_bytes -= len(pending.publication.body)
-                pending.settle(None if is_ack else _nack())
+                pending.settle(None if is_ack else not_stored())
         self._owner.confirmed()
         if self._owner.waiting:
             self.schedule_pump()
@@ -389,7 +388,3 @@ class PikaSession:
             self._abort(f"no answer in {self._deadline:g} s")
         else:
             self._watch()
-
-
-def _nack() -> BrokerError:
-    return BrokerError("The broker could not store the message: a queue is full or has failed")

@@ -11,7 +11,12 @@ import ssl
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from baton.errors import AuthenticationFailed, BrokerUnavailable, CertificateRefused
+from baton.errors import (
+    AuthenticationFailed,
+    BrokerError,
+    BrokerUnavailable,
+    CertificateRefused,
+)
 from baton.transports.tls import server_name
 
 if TYPE_CHECKING:
@@ -54,6 +59,14 @@ _FAULTS: Final = {
 
 class SpeaksTLS(ConnectionError):
     """The broker answered in TLS to what was not TLS."""
+
+
+def not_stored() -> BrokerError:
+    """A publication was not confirmed, but refused (``basic.nack``)."""
+    return BrokerError(
+        "The broker could not store the message in each queue that it goes to: one is full, or has "
+        "failed. Others may have it"
+    )
 
 
 def login_refused(endpoint: Endpoint, configuration: Configuration) -> AuthenticationFailed:

@@ -165,8 +165,9 @@ class MemoryBroker:
             raise Locked(f'The queue "{name}" is held by another connection')
         return queue
 
-    def publish(self, publication: Publication) -> bool:
-        """Route *publication* and say whether a queue took it; raises NotFound, MessageTooLarge."""
+    def publish(self, publication: Publication) -> list[bool]:
+        """Route *publication* and say, for each queue that it goes to, whether that took it; raises
+        NotFound, MessageTooLarge."""
         with self._lock:
             exchange = self._exchanges.get(publication.exchange)
             if publication.exchange and exchange is None:
@@ -265,7 +266,7 @@ class MemoryBroker:
 
     def _route(
         self, exchange: str, key: str, body: bytes, envelope: Envelope, *, has_died: bool = False
-    ) -> bool:
+    ) -> list[bool]:
         if not exchange:  # the default one, to which each queue is bound by its name
             names = {key} & self._queues.keys()
         else:
@@ -273,12 +274,12 @@ class MemoryBroker:
         envelope = without_bcc(envelope)
         expires = envelope.expires
         expires_at = None if expires is None else time.monotonic() + expires
+        taken = []
         for name in names:
-            self._queues[name].put(
-                Stored(key, body, envelope, expires_at, exchange, has_died=has_died)
-            )
+            stored = Stored(key, body, envelope, expires_at, exchange, has_died=has_died)
+            taken.append(self._queues[name].put(stored))
             self.dispatch(name)
-        return bool(names)
+        return taken
 
     def _declare_queue(self, queue: Queue, owner: MemoryTransport) -> None:
         known = self._queues.get(queue.name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from baton.errors import BrokerUnavailable, MessageTooLarge, NotFound, Unroutable
 from baton.transports.base import Publication, Publisher
+from baton.transports.refusals import not_stored
 
 if TYPE_CHECKING:
     from baton.transports.memory.broker import MemoryBroker
@@ -36,11 +37,11 @@ class MemoryPublisher(Publisher):
             return BrokerUnavailable("memory is blocked (resource alarm)")
         keys = [publication.routing_key]
         try:
-            routed = self._broker.publish(publication)
+            taken = self._broker.publish(publication)
         except NotFound:
             return Unroutable(keys, publication.exchange, missing=True)
         except MessageTooLarge as error:
             return error
-        if publication.mandatory and not routed:
+        if publication.mandatory and not taken:
             return Unroutable(keys, publication.exchange)
-        return None
+        return None if all(taken) else not_stored()

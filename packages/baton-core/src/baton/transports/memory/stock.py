@@ -83,19 +83,23 @@ class Stock:
         able = [each for each in consumers if len(each.unacknowledged) < each.prefetch]
         return min(able, key=lambda each: len(each.unacknowledged), default=None)
 
-    def put(self, stored: Stored) -> None:
-        """Have *stored* wait, behind all others; what there is no room for is dropped, the oldest
-        first."""
+    def put(self, stored: Stored) -> bool:
+        """Have *stored* wait, behind all others; where there is no room, the oldest are dropped, or
+        *stored* is refused: whether it was not."""
         ttl = self.arguments.get("x-message-ttl")
         if ttl is not None:
             limit = time.monotonic() + ttl / 1000
             stored.expires_at = min(limit, stored.expires_at or limit)
-        self.messages.append(stored)
-        self.size += len(stored.body)
         most = self.arguments.get("x-max-length", math.inf)
         most_bytes = self.arguments.get("x-max-length-bytes", math.inf)
+        is_full = len(self.messages) >= most or self.size + len(stored.body) > most_bytes
+        if is_full and self.arguments.get("x-overflow") == "reject-publish":
+            return False
+        self.messages.append(stored)
+        self.size += len(stored.body)
         while len(self.messages) > most or self.size > most_bytes:
             self.take()
+        return True
 
     def take(self) -> Stored:
         """Take out what has waited longest."""

@@ -181,19 +181,22 @@ class MemoryTransport(Transport):
 
     def _take_waiting(self) -> None:
         confirmed: list[int] = []
+        refused: list[int] = []
         while self._waiting and self._channel is not None:
             publication = self._waiting.popleft()
             try:
-                routed = self._broker.publish(publication)
+                taken = self._broker.publish(publication)
             except (NotFound, MessageTooLarge) as error:
                 self.close_channel(error)
                 break
-            if publication.mandatory and not routed:
+            if publication.mandatory and not taken:
                 reason = "no queue takes that key"
                 self._tell(self._listener.returned, publication.number, reason)
-            confirmed.append(publication.number)
+            (confirmed if all(taken) else refused).append(publication.number)
         if confirmed:
             self._tell(self._listener.confirmed, confirmed)
+        if refused:
+            self._tell(self._listener.refused, refused)
 
     def _end_channel(self) -> None:
         self._channel = None
