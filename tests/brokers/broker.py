@@ -108,6 +108,7 @@ class Broker:
         """End it at once, as a loss of power does."""
         self._kill()
         self._down = True
+        self._paused = False  # though it was frozen
 
     def start(self) -> None:
         """Start it again, on the same ports, and wait until it is ready."""

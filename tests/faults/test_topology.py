@@ -9,10 +9,18 @@ from typing import Any, Final
 import pytest
 
 from baton.channel import Channel
-from baton.transports import Exchange, Topology, TransportListener, open_transport
+from baton.transports import (
+    Binding,
+    Exchange,
+    Queue,
+    Topology,
+    TransportListener,
+    open_transport,
+)
 from brokers import Vhost
 from faults.deafness import TOLD
 from faults.scenario import MakeScenario, Scenario
+from faults.work import ENVIRONMENT
 
 AGAIN: Final = 10.0
 """Seconds within which every server answers again."""
@@ -105,13 +113,37 @@ async def test_acknowledged_twice(scenario: MakeScenario) -> None:
         await judge(run)
 
 
+async def test_a_queue_that_refuses(vhost: Vhost, scenario: MakeScenario) -> None:
+    """Beside those of the servers, as what RabbitMQ may keep of a dead node: each publish is
+    refused, and each server has it nevertheless."""
+    full = {"x-queue-type": "classic", "x-max-length": 0, "x-overflow": "reject-publish"}
+    queue = Queue("full", durable=True, exclusive=False, arguments=full)
+    async with scenario("a queue that refuses beside theirs", notice=TOLD) as run:
+        keys = (*run.load.names, ENVIRONMENT)
+        await run.in_flight()
+        with run.fault():
+            await declare(run, Topology((), [queue], [Binding(queue.name, IN, k) for k in keys]))
+            await run.answers_again(PULSE)
+            await run.in_flight(2 / 3)
+            await asyncio.to_thread(vhost.delete_queue, queue.name)
+        await judge(run, PULSE)
+        verdict = run.judge()
+    assert verdict.unknown > 0
+    assert verdict.done + verdict.failed == run.load.commands
+
+
 async def make(run: Scenario, exchange: str) -> None:
     """Declare *exchange*, as somebody else might."""
+    await declare(run, Topology([Exchange(exchange)]))
+
+
+async def declare(run: Scenario, topology: Topology) -> None:
+    """Declare it, as somebody else might."""
     endpoint = run.own.endpoints[0]
     transport = open_transport(run.own, endpoint, TransportListener(), "somebody else")
     await transport.open()
     try:
-        await transport.declare(Topology([Exchange(exchange)]))
+        await transport.declare(topology)
     finally:
         await transport.close()
 

@@ -780,6 +780,20 @@ class TestMonitor:
         (queue,) = [q for q in world.broker.queues if q.name == "baton-echo-monitor.one"]
         assert queue.arguments["x-queue-type"] == "quorum"
 
+    async def test_in_a_cluster_a_queue_of_its_own_is_not_bound_to_a_node(
+        self, world: World
+    ) -> None:
+        """An exclusive one that is left of a dead node would refuse every output."""
+        monitor = await world.monitor(cluster=True)
+        await world.service(cluster=True)
+        (queue,) = [q for q in world.broker.queues if q.name.startswith("baton-echo-monitor.")]
+        assert queue.durable
+        assert not queue.exclusive
+        assert queue.arguments["x-queue-type"] == "quorum"
+        assert queue.arguments["x-expires"] == 60_000
+        world.send(1)
+        await monitor.until(lambda: monitor.seen == [1])
+
     async def test_only_one_process_is_an_instance(self, world: World) -> None:
         await world.monitor("one")
         second = Collecting(world.configuration, "one")

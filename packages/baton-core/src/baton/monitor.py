@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _DAY_IN_MS: Final = 24 * 60 * 60 * 1000
+_MINUTE_IN_MS: Final = 60_000
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 """After which a batch has no more messages. In memory each byte of them may take thirty."""
 _MAX_LENGTH: Final = 1_000_000
@@ -305,18 +306,20 @@ class _MonitoringLink(Link):
 
 
 def _queue(extension: Extension, instance: str | None, *, cluster: bool) -> Queue:
-    if instance is None:
+    if instance is None and not cluster:
         return Queue(
             f"{extension.name}-monitor.{secrets.token_hex(8)}",
             arguments={"x-queue-type": "classic"},
         )
+    # An exclusive queue may be left of a node that is dead, and have the broker refuse every output
+    # of every service: in a cluster, one of one's own is forgotten a minute after its last use.
     return Queue(
-        f"{extension.name}-monitor.{instance}",
+        f"{extension.name}-monitor.{instance or secrets.token_hex(8)}",
         durable=True,
         exclusive=False,
         arguments={
             "x-queue-type": "quorum" if cluster else "classic",
-            "x-expires": _DAY_IN_MS,
+            "x-expires": _DAY_IN_MS if instance else _MINUTE_IN_MS,
             "x-max-length": _MAX_LENGTH,
             "x-max-length-bytes": _MAX_BYTES,
         },
