@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from baton.cli.log import LEVELS, JsonFormatter, setup_logging
+from baton.cli.log import JsonFormatter, setup_logging
+from baton.cli.options import LEVELS
 from baton.errors import ConfigurationError
 
 pytestmark = pytest.mark.usefixtures("own_logging")

@@ -167,6 +167,42 @@ def test_baton_s_own_commands_cannot_be_replaced(install: Install) -> None:
     assert found.callback.__module__ == "baton.cli.send"
 
 
+def test_the_summaries_are_those_of_the_commands() -> None:
+    """They are shown without an import of the commands."""
+    context = click.Context(baton)
+    own = [name for name in baton.list_commands(context) if name not in ("ping", "new", "add")]
+    assert len(own) >= 7
+    for width in (60, 78, 200):
+        formatter = click.HelpFormatter(width=width)
+        baton.format_commands(context, formatter)
+        shown = formatter.getvalue()
+        for name in own:
+            command = baton.get_command(context, name)
+            assert command is not None
+            summary = command.get_short_help_str(width - 6 - len("dead-letters"))
+            assert re.search(rf"^  {name} +{re.escape(summary)}$", shown, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["ping", "--help"]])
+def test_help_waits_for_little_but_click(run: Run, arguments: list[str]) -> None:
+    """What importing costs is most of the time that it takes."""
+    needless = {
+        "argparse", "asyncio", "baton.cli.run", "baton.cli.send", "baton.configuration",
+        "baton.fleet", "csv", "difflib", "email", "importlib.metadata", "random",
+        "selectors", "shlex", "socket", "subprocess", "tempfile", "zipfile",
+    }  # fmt: skip
+    if arguments == ["--help"]:
+        needless |= {"ipaddress", "json", "logging", "pathlib", "string", "urllib"}
+    program = (
+        "import sys, atexit; from baton.cli.main import main; "
+        f"needless = {needless!r}; "
+        "atexit.register(lambda: print(sorted(needless & set(sys.modules)), file=sys.stderr)); "
+        "main()"
+    )
+    ran = run("-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {program}", *arguments)
+    assert (ran.returncode, ran.stderr) == (0, "[]\n")
+
+
 HEAVY = {"aio_pika", "aiormq", "asyncio", "pika", "pydantic", "yaml", "ssl"}
 
 

@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "broker_url",
         "configuration_file",
         "fact_file",
+        "entry_points",
         "files",
         "process",
         "log_file",

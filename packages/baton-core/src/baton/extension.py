@@ -6,13 +6,12 @@ that listing the installed extensions imports none of their machinery.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
+from baton.entry_points import EntryPoint, entry_points
 from baton.errors import ConfigurationError
 from baton.names import LONGEST_EXTENSION, check_name
 from baton.text import excerpt, shorten
@@ -74,13 +73,26 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class InstalledExtension:
-    """An entry of the group ``baton.extensions``: who offers it, and what came of loading it."""
+    """An *entry* of the group ``baton.extensions``, and what came of loading it."""
 
-    entry_point: str
-    distribution: str
-    version: str
+    entry: EntryPoint
     extension: Extension | None
     error: str | None = None
+
+    @property
+    def entry_point(self) -> str:
+        """What the entry is called."""
+        return self.entry.name
+
+    @property
+    def distribution(self) -> str:
+        """What the distribution is called that offers it."""
+        return self.entry.distribution.name
+
+    @property
+    def version(self) -> str:
+        """The version of that distribution."""
+        return self.entry.distribution.version
 
     @property
     def names(self) -> tuple[str, str]:
@@ -119,6 +131,8 @@ def require_extension(name: str) -> Extension:
                 raise ConfigurationError(f"The extension {name} is broken: {installed.error}")
             return installed.extension
         names += installed.names
+    import difflib  # noqa: PLC0415
+
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]}?" if close else "baton extensions lists those that are"
     raise ConfigurationError(f"The extension {excerpt(name)} is not installed: {hint}")
@@ -130,15 +144,11 @@ def describe(error: BaseException) -> str:
 
 
 def _inspect(entry: EntryPoint) -> InstalledExtension:
-    distribution = entry.dist
-    owner = distribution.name if distribution else "?"
-    version = distribution.version if distribution else "?"
     try:
         extension = entry.load()
     except (Exception, SystemExit) as error:  # noqa: BLE001  (somebody's module)
-        reason = f"{entry.value}: {describe(error)}"
-        return InstalledExtension(entry.name, owner, version, None, reason)
+        return InstalledExtension(entry, None, f"{entry.value}: {describe(error)}")
     if not isinstance(extension, Extension):
         reason = f"{entry.value} is no baton.Extension but a {type(extension).__name__}"
-        return InstalledExtension(entry.name, owner, version, None, reason)
-    return InstalledExtension(entry.name, owner, version, extension)
+        return InstalledExtension(entry, None, reason)
+    return InstalledExtension(entry, extension)

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import click
 
-from baton.cli.log import LEVELS
-from baton.cli.options import broker_options, log_format_option
+from baton.cli.options import LEVELS, broker_options, log_format_option
 from baton.cli.process import ProcessOptions, process_options
 
 PROGRAM: Final = "baton-ping-monitor"

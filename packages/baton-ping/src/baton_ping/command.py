@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from baton.cli.fleet.options import FleetOptions, fleet_options
 from baton.cli.options import broker_options, load_configuration
 from baton_ping.extension import extension
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()

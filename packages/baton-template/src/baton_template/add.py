@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from baton.cli.exit_codes import WRONG_USE
+from baton.cli.options import FilePath
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.group()
@@ -20,8 +24,8 @@ def add() -> None:
 @click.option(
     "-C",
     "--project",
-    type=click.Path(path_type=Path),
-    default=Path(),
+    type=FilePath(),
+    default=".",
     help="The folder of the extension. [default: this one]",
 )
 def consumer(name: str, project: Path) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from baton.cli.exit_codes import INTERRUPTED, WRONG_USE
+from baton.cli.options import FilePath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from baton_template.answers import Answers
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output-dir",
-    type=click.Path(path_type=Path),
-    default=Path(),
+    type=FilePath(),
+    default=".",
     help="Where its folder is made. [default: here]",
 )
 @click.option("--no-input", is_flag=True, help="Ask nothing, and take the defaults.")
@@ -124,6 +124,8 @@ def _check(name: str, key: str) -> Callable[[str], str]:
 
 
 def _say_what_next(folder: Path) -> None:
+    import shlex  # noqa: PLC0415
+
     click.echo(f"{folder} is made. Try it:\n")
     click.echo(f"  cd {shlex.quote(str(folder))}")
     click.echo("  python3 -m venv .venv && . .venv/bin/activate")

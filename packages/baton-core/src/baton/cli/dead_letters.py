@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -15,6 +14,8 @@ from baton.cli.exit_codes import DONE, NO
 from baton.cli.options import Seconds, broker_options, load_configuration
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from baton.configuration import Configuration
     from baton.dead_letters import DeadLetters, Letter
     from baton.extension import Extension

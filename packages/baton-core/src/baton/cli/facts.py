@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,6 +15,8 @@ from baton.cli.terminal import Terminal
 from baton.text import printable, shorten
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from baton.facts import Facts
 
 _WIDEST: Final = 32

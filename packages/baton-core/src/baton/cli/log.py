@@ -12,8 +12,6 @@ from baton.errors import ConfigurationError
 from baton.log_file import LogFile
 from baton.times import to_iso
 
-LEVELS: Final = ("debug", "info", "warning", "error")
-FORMATS: Final = ("text", "json")
 _FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 _SHOUTING: Final = ("aio_pika", "aiormq", "pika")
 """They log each lost connection with tracebacks. Baton logs it once, in a line."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from baton.cli.log import FORMATS, LEVELS
-
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from baton.configuration import Configuration
 
 HELP: Final = {"help_option_names": ["-h", "--help"]}
 """Settings of a command's context."""
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+FORMATS: Final = ("text", "json")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -37,13 +39,24 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+class FilePath(click.Path):
+    """The path of a file or a folder, as a ``pathlib.Path``: what that imports is imported when one
+    is given."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """*value* as a path."""
+        from pathlib import Path  # noqa: PLC0415
+
+        return Path(super().convert(value, param, ctx))  # type: ignore[arg-type]
+
+
 def broker_options(program: str) -> Callable[[Function], Function]:
     """Add ``-c/--config`` and ``--url``, which :func:`load_configuration` takes; *program* is
     whose file is read by default."""
     config = click.option(
         "-c",
         "--config",
-        type=click.Path(path_type=Path),
+        type=FilePath(),
         help=f"The configuration file. [default: /etc/{program}/{program}.cfg]",
     )
     url = click.option("--url", help="The broker: amqp://, amqps:// or memory://.")

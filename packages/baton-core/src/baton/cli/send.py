@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,8 @@ from baton.cli.options import broker_options, load_configuration
 from baton.errors import InvalidMessage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from baton.configuration import Configuration
     from baton.extension import Extension
 

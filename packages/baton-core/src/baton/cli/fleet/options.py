@@ -6,14 +6,15 @@ import enum
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from baton.cli.options import Seconds
+from baton.cli.options import FilePath, Seconds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from baton.fleet import Expected, Request
 
 _INTERVAL: Final = 1.0
@@ -240,7 +241,7 @@ _DECLARATIONS: Final = (
     ),
     click.option(
         "--expect-file",
-        type=click.Path(path_type=Path),
+        type=FilePath(),
         metavar="FILE",
         help="These have to answer: one name a line, or the JSON of another run.",
     ),
