@@ -16,6 +16,7 @@ import pytest
 
 from baton.audit import audited_to, is_on, logger, record
 from baton.errors import ConfigurationError
+from baton.gathering import write_gathered
 from baton.lifecycle import run_until_signalled
 from baton.log_file import log_files, reopen_log_files
 from baton.message import Envelope
@@ -31,6 +32,7 @@ def keep(body: bytes = PING, key: str = "production", **values: Any) -> None:
         told[name] = values.pop(name)
     delivery = Delivery("queue", 1, None, key, body, Envelope(**values), False, 0.0)
     record(delivery, extension="baton-ping", **told)  # type: ignore[arg-type]
+    write_gathered()
 
 
 @pytest.fixture

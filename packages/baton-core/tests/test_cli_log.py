@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from baton.cli.log import JsonFormatter, setup_logging
-from baton.cli.options import LEVELS
+from baton.cli.log import FORMATS, LEVELS, JsonFormatter, setup_logging
+from baton.command_log import CommandLog
 from baton.errors import ConfigurationError
 
 pytestmark = pytest.mark.usefixtures("own_logging")
 
 logger = logging.getLogger("baton.x")
 
+TIME = re.compile(r"\d{4}-\d\d-\d\d.\d\d:\d\d:\d\d.\d{3}")
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING a disk is full\n")
 
 
@@ -72,6 +73,36 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, name: str, reason: str) -
     with pytest.raises(ConfigurationError) as caught:
         setup_logging("info", file)
     assert str(caught.value) == f"LOG_FILE: {file} cannot be written: {reason}"
+
+
+@pytest.mark.parametrize("style", FORMATS)
+@pytest.mark.parametrize(
+    ("text", "attribute"), [("%s", "baton_output"), ("audit %s", "baton_audit")]
+)
+def test_a_line_without_a_record_reads_as_one_with(
+    tmp_path: Path, style: str, text: str, attribute: str
+) -> None:
+    file = tmp_path / "x.log"
+    setup_logging("info", file, style)
+    subject = {"type": "pong", "note": "größer \x1b", "n": None}
+    CommandLog(logger, text, attribute).info(subject)
+    logger.info(text, subject, extra={attribute: subject})
+    without, with_record = (TIME.sub("TIME", line) for line in file.read_text("utf-8").splitlines())
+    assert without == with_record
+    assert "TIME" in without
+
+
+def test_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("info")
+    try:
+        raise KeyError("x")
+    except KeyError:
+        logger.exception("It failed", stack_info=True)
+    first, second, *_ = said = capsys.readouterr().err.splitlines()
+    assert first.endswith(" ERROR   It failed")
+    assert second == "Traceback (most recent call last):"
+    assert "KeyError: 'x'" in said
+    assert "Stack (most recent call last):" in said
 
 
 class Awkward:

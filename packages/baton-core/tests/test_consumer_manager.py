@@ -198,6 +198,21 @@ async def test_outputs_are_logged_errors_at_error_and_infos_at_info(
     assert [body["type"] for body in b.bodies] == ["info", "error"]
 
 
+async def test_an_output_that_is_refused_is_not_logged_as_if_it_were_said(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(consumer: Scripted, message: Message) -> None:
+        consumer.notify({"type": "x", "what": object()})
+
+    caplog.set_level(logging.INFO, "baton.consumer_manager")
+    b = bench(Scripted(script))
+    await b.process(b.delivery({"type": "x"}))
+    outputs = [
+        vars(each)["baton_output"] for each in caplog.records if "baton_output" in vars(each)
+    ]
+    assert [output["type"] for output in outputs] == ["error"] == [b["type"] for b in b.bodies]
+
+
 async def test_commands_are_processed_in_order(bench: MakeBench) -> None:
     order: list[int] = []
 

@@ -27,6 +27,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "entry_points",
         "files",
         "process",
+        "command_log",
+        "gathering",
         "log_file",
         "listening",
         "wildcard",

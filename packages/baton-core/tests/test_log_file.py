@@ -72,6 +72,29 @@ def test_the_log_goes_on_in_the_old_file_if_there_can_be_no_new_one(path: Path) 
     )
 
 
+def test_what_was_gathered_before_stays_in_the_old_file(path: Path) -> None:
+    (file,) = log_files()
+    file.gather("before")
+    rotated = path.rename(f"{path}.1")
+    reopen_log_files()
+    file.gather("after")
+    file.flush()
+    assert rotated.read_text() == "before\n"
+    assert path.read_text() == "after\n"
+
+
+def test_what_is_no_utf_8_is_escaped(path: Path) -> None:
+    logger.info("half a pair: %s", "\ud800")
+    assert path.read_text() == "half a pair: \\ud800\n"
+
+
+def test_what_is_logged_after_the_end_is_kept(path: Path) -> None:
+    (file,) = log_files()
+    file.close()
+    logger.info("after")
+    assert path.read_text() == "after\n"
+
+
 def test_it_is_for_the_user_and_the_group_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
@@ -116,6 +139,27 @@ def test_a_disk_that_fails_is_told_of_once_and_hurts_nobody(
         "4",
         f"LOG_FILE: {path} is written again, records are missing",
         "5",
+    ]
+    full = f"LOG_FILE: {path} cannot be written: No space left on device\n"
+    assert capsys.readouterr() == ("", full)
+
+
+def test_a_disk_that_takes_no_lines_of_commands_is_told_of_once(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file,) = log_files()
+    assert file.stream is not None
+    file.stream.close()
+    file.stream = disk = Disk(path.open("ab"), encoding="utf-8")
+    for number in range(3):
+        file.gather(str(number))
+        file.write_gathered()
+    disk.is_full = False
+    file.gather("3")
+    file.write_gathered()
+    assert path.read_text().splitlines() == [
+        "3",
+        f"LOG_FILE: {path} is written again, records are missing",
     ]
     full = f"LOG_FILE: {path} cannot be written: No space left on device\n"
     assert capsys.readouterr() == ("", full)

@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from baton import (
 )
 from baton.backoff import Backoff
 from baton.channel import Channel
+from baton.cli.log import setup_logging
 from baton.command import Requester
 from baton.errors import BatonError, ConfigurationError, NotPermitted, Unroutable
 from baton.extension import Extension
@@ -32,6 +34,7 @@ from baton.message import Envelope, encode_body
 from baton.pace import Pace
 from baton.transports import (
     Binding,
+    Delivery,
     Exchange,
     Publication,
     Queue,
@@ -178,6 +181,51 @@ async def test_answers_on_each_of_its_routing_keys(world: World) -> None:
     assert [message.correlation_id for message in monitor.messages] == ids
     with pytest.raises(Unroutable):
         world.send(1, "staging")
+
+
+class Plain(Echo):
+    """The same, in a thread."""
+
+    def process_message(self, message: Message) -> None:  # type: ignore[override]
+        self.notify({"type": "echo", "of": message["n"]})
+
+
+@pytest.mark.usefixtures("own_logging")
+@pytest.mark.parametrize("kind", [Echo, Plain])
+async def test_what_is_logged_is_written_before_it_is_sent(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Consumer]
+) -> None:
+    file = tmp_path / "x.log"
+    setup_logging("info", file)
+    seen: list[tuple[str, int]] = []
+    publish, acknowledge = MemoryTransport.publish, MemoryTransport.acknowledge
+
+    def published(transport: MemoryTransport, publications: Sequence[Publication]) -> None:
+        log = file.read_text()
+        seen.extend(
+            ("output", f"'of': {each.body[-2:-1].decode()}" in log) for each in publications
+        )
+        publish(transport, publications)
+
+    def acknowledged(transport: MemoryTransport, deliveries: Sequence[Delivery]) -> None:
+        log = file.read_text()
+        seen.extend(("command", str(each.envelope.message_id) in log) for each in deliveries)
+        acknowledge(transport, deliveries)
+
+    class Kind(EchoService):
+        consumer = kind
+
+    monitor = await world.monitor()
+    await world.service(Kind)
+    monkeypatch.setattr(MemoryTransport, "publish", published)
+    monkeypatch.setattr(MemoryTransport, "acknowledge", acknowledged)
+    for n in range(5):
+        world.send(n)
+    await monitor.until(lambda: len(monitor.messages) == 5)
+    await asyncio.gather(*(stop() for stop in world.stops))
+    told = [each for each in seen if each[0] == "output"]
+    assert told == [("output", True)] * 5
+    assert seen.count(("command", True)) == 5
 
 
 async def test_declares_durable_exchanges_an_exclusive_queue_and_a_consumer_timeout(

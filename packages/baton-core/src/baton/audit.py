@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baton.command_log import CommandFormatter, CommandLog
 from baton.errors import ConfigurationError, InvalidMessage
-from baton.log_file import AUDIT_LOGGER, LogFile
+from baton.gathering import AUDIT_LOGGER
+from baton.log_file import LogFile
 from baton.message import Message
 from baton.text import excerpt
 from baton.times import to_iso
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from baton.transports import Delivery
 
 logger = logging.getLogger(AUDIT_LOGGER)
+_log = CommandLog(logger, "audit %s", "baton_audit")
 _troubles = logging.getLogger("baton.log_file")
 
 
@@ -53,12 +56,12 @@ def record(
     Its *type* is looked for in its body where it is not known; it is empty where there is none.
     What comes from a network is cut to 200 characters, and cannot act on a terminal.
     """
-    message = Message({}, envelope=delivery.envelope)
+    envelope = delivery.envelope
     entry = Entry(
         time=to_iso(time.time()),
-        id=_shown(message.message_id),
-        sender=_shown(message.sender),
-        user=_shown(message.user_id),
+        id=_shown(envelope.message_id),
+        sender=_shown(envelope.sender),
+        user=_shown(envelope.user_id),
         type=excerpt(type or _type_in(delivery.body)),
         key=excerpt(delivery.routing_key),
         outcome=outcome,
@@ -66,7 +69,7 @@ def record(
         extension=extension,
         consumer=excerpt(consumer),
     )
-    logger.info("audit %s", entry, extra={"baton_audit": entry})
+    _log.info(entry)
 
 
 @contextmanager
@@ -84,6 +87,7 @@ def audited_to(path: Path | None) -> Iterator[None]:
         raise ConfigurationError(
             f"AUDIT_FILE: {path} cannot be written: {error.strerror}"
         ) from None
+    file.setFormatter(EntryFormatter())
     before = logger.propagate, logger.level
     logger.addHandler(file)
     logger.propagate = False
@@ -103,13 +107,21 @@ class AuditFile(LogFile):
     setting = "AUDIT_FILE"
     lost = "entries are missing"
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The entry, as one line of JSON."""
-        return str(getattr(record, "baton_audit", ""))
-
     def complain(self, text: str) -> None:
         """Say so in the log."""
         _troubles.error("%s", text)
+
+
+class EntryFormatter(CommandFormatter):
+    """An entry, as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The one that *record* is about."""
+        return str(getattr(record, "baton_audit", ""))
+
+    def line(self, log: CommandLog, created: float, subject: Mapping[str, Any]) -> str:
+        """The entry *subject*."""
+        return str(subject)
 
 
 def _shown(text: str | None) -> str | None:

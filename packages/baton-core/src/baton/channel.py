@@ -25,6 +25,7 @@ from baton.errors import (
     NotPermitted,
 )
 from baton.exchanges import input_exchange, output_exchange
+from baton.gathering import write_gathered
 from baton.link import Link, Phase, State
 from baton.message import new_id
 from baton.outbox import Outbox
@@ -296,6 +297,7 @@ class _ConsumingLink(Link):
 
     def settle(self) -> None:
         """Acknowledge what is done with, and reject what is to be."""
+        write_gathered()  # of what is done
         done, self._done = self._done, []
         rejected, self._rejected = self._rejected, []
         if self.transport is not None:
@@ -397,16 +399,11 @@ class _PublishingLink(Link):
             self._unconfirmed_since = now()
 
     def flush_soon(self) -> None:
-        """Send what is new in the outbox at the end of this turn of the loop."""
-        if self._scheduled is None:
-            self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
-
-    def flush(self) -> None:
-        """A consumer has said what it had to say: that need not wait until the turn is over. Where
-        there are others, what they say goes with it."""
-        if self._scheduled is not None and len(self._channel.managers) == 1:
-            self._scheduled.cancel()
-            self._flush()
+        """Send what is new in the outbox at the end of this turn of the loop, and before that write
+        what the log has gathered."""
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
 
     def confirmed(self, numbers: Sequence[int]) -> None:
         self._unconfirmed_since = None
@@ -462,7 +459,8 @@ class _PublishingLink(Link):
         self.flush_soon()
 
     def _flush(self) -> None:
-        self._scheduled = None
+        self._scheduled = False
+        write_gathered()
         if self.transport is not None and self.state.phase is Phase.READY:
             self._send(self.transport)
 

@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from baton import audit
+from baton.command_log import CommandLog
 from baton.consumer import Consumer, Outcome
 from baton.errors import InvalidMessage, OutboxFull, Stopping, TooManyHeld
 from baton.kept import Kept
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from baton.transports import Delivery
 
 logger = logging.getLogger(__name__)
+_said = CommandLog(logger, "%s", "baton_output")
 
 _WORKER_WINDOW: Final = 32
 _TURN: Final = 0.005
@@ -51,8 +53,9 @@ _current: ContextVar[Command | None] = ContextVar("baton_command", default=None)
 class ConsumerManager:
     """Runs one consumer.
 
-    *outbox* takes its outputs; *outlet* hears that some are to be sent; *source* hears what
-    becomes of deliveries. Everything but :meth:`update` happens on the event loop.
+    *outbox* takes its outputs; *flush* is called when some are to be sent, or something is logged;
+    *source* hears what becomes of deliveries. Everything but :meth:`update` happens on the event
+    loop.
     """
 
     def __init__(
@@ -70,10 +73,8 @@ class ConsumerManager:
         self.queue = queue
         self._extension = origin.app_id
         self._outbox = outbox
-        self._outputs = Outputs(
-            consumer, origin, outbox, flush=outlet.flush_soon, confirmed=self._confirmed
-        )
-        self._outlet = outlet
+        self._flush = flush
+        self._outputs = Outputs(consumer, origin, outbox, flush=flush, confirmed=self._confirmed)
         self.durable = consumer.durable
         """Whether its commands wait while it is away."""
         self.returned: list[Delivery] = []
@@ -198,17 +199,25 @@ class ConsumerManager:
         command = _current.get()
         if not isinstance(message.get("type"), str):
             raise InvalidMessage("An output needs a type: in attributes, or in what is notified")
-        if not self.quiet:
-            level = logging.ERROR if message["type"] == "error" else logging.INFO
-            logger.log(level, "%s", message, extra={"baton_output": message})
         body = encode_body(message)
         mailbox = self._mailbox
         if mailbox is None or mailbox.is_local:
             self._outbox.reserve(len(body), wait=False)
+            self._log(message)
             self._outputs.publish(command, body)
         else:
             self._outbox.reserve(len(body), wait=True)
+            self._log(message)
             mailbox.post(lambda: self._outputs.publish(command, body))
+
+    def _log(self, message: Mapping[str, Any]) -> None:
+        """Log *message*, which is going to be said."""
+        if self.quiet:
+            return
+        if message["type"] == "error":
+            logger.error("%s", message, extra={"baton_output": message})
+        else:
+            _said.info(message)
 
     async def _run(self) -> None:
         limit = TimeLimit(self._limits.timeout)
@@ -441,6 +450,7 @@ class ConsumerManager:
                 extension=self._extension,
                 consumer=self.consumer.consumer_name,
             )
+            self._flush()
 
     def _confirmed(self, command: Command) -> None:
         command.unconfirmed -= 1

@@ -10,32 +10,33 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
+from baton.gathering import GatheringHandler, gathering_handlers
+
 logger = logging.getLogger(__name__)
 
 _MODE: Final = 0o640
 """Whatever the umask, which is another one for a daemon: outputs are not for everybody."""
 
 
-AUDIT_LOGGER: Final = "baton.audit"
-
-
-class LogFile(logging.FileHandler):
-    """Appends records to a file, in UTF-8. Raises OSError if it cannot be opened. A disk that fails
-    is told of once, and harms nobody."""
+class LogFile(GatheringHandler, logging.FileHandler):
+    """Appends records to a file, in UTF-8; what is none is escaped. Raises OSError if it cannot be
+    opened. A disk that fails is told of once, and harms nobody."""
 
     setting = "LOG_FILE"
     """What names the file."""
     lost = "records are missing"
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, encoding="utf-8")
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self._failure: str | None = None
         self._was_failing = False
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write it; never raises."""
+    def write(self, text: str, record: logging.LogRecord) -> None:
+        """Write *text*, of which *record* is the latest; never raises."""
+        if self.stream is None:  # closed: it is opened anew for what is logged after the end
+            self.stream = self._open()
         self._failure = None
-        super().emit(record)
+        super().write(text, record)
         was_failing, self._was_failing = self._was_failing, self._failure is not None
         if self._was_failing and not was_failing:
             self.complain(f"{self.setting}: {self.baseFilename} cannot be written: {self._failure}")
@@ -83,6 +84,7 @@ class LogFile(logging.FileHandler):
             )
             return
         self.acquire()
+        self.write_gathered()
         old, self.stream = self.stream, new
         self.release()
         try:
@@ -96,7 +98,13 @@ class LogFile(logging.FileHandler):
             )
 
     def _open(self) -> TextIOWrapper:
-        return open(self.baseFilename, "a", encoding=self.encoding, opener=_open_for_few)
+        return open(
+            self.baseFilename,
+            "a",
+            encoding=self.encoding,
+            errors=self.errors,
+            opener=_open_for_few,
+        )
 
 
 def _open_for_few(path: str, flags: int) -> int:
@@ -105,8 +113,7 @@ def _open_for_few(path: str, flags: int) -> int:
 
 def log_files() -> list[LogFile]:
     """The files that are logged to, that of the audit, too."""
-    handlers = logging.getLogger().handlers + logging.getLogger(AUDIT_LOGGER).handlers
-    return [handler for handler in handlers if isinstance(handler, LogFile)]
+    return [handler for handler in gathering_handlers() if isinstance(handler, LogFile)]
 
 
 def reopen_log_files() -> None:

@@ -78,6 +78,12 @@ class Envelope:
         """``expires`` as AMQP has it: whole milliseconds, in a string."""
         return None if self.expires is None else str(math.ceil(self.expires * 1000))
 
+    @property
+    def sender(self) -> str | None:
+        """Who sent it, as they say."""
+        value = self.headers.get(SENDER_HEADER)
+        return value if isinstance(value, str) else None
+
 
 class Message(Mapping[str, Any]):
     """A command or an output as it was received: a read-only mapping over its JSON body.
@@ -172,8 +178,7 @@ class Message(Mapping[str, Any]):
     @property
     def sender(self) -> str | None:
         """Who sent it, as they say."""
-        value = self.envelope.headers.get(SENDER_HEADER)
-        return value if isinstance(value, str) else None
+        return self.envelope.sender
 
     @property
     def headers(self) -> Mapping[str, Any]:

@@ -30,6 +30,8 @@ def excerpt(text: str, limit: int = ECHO_LIMIT) -> str:
     >>> excerpt("web01\\x1b[2J and much more", 10)
     'web01�[2J…'
     """
+    if len(text) <= limit and text.isprintable():
+        return text
     return printable(shorten(text, limit))
 
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from baton.command_log import CommandFormatter, CommandLog
 from baton.errors import ConfigurationError
+from baton.gathering import GatheringHandler
 from baton.log_file import LogFile
 from baton.times import to_iso
 
-_FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
+LEVELS: Final = ("debug", "info", "warning", "error")
+FORMATS: Final = ("text", "json")
+_ENCODER: Final = json.JSONEncoder(allow_nan=False, default=repr)
 _SHOUTING: Final = ("aio_pika", "aiormq", "pika")
 """They log each lost connection with tracebacks. Baton logs it once, in a line."""
 
@@ -22,7 +29,7 @@ def setup_logging(level: str, file: Path | None = None, style: str = "text") -> 
     that cannot be written."""
     handler: logging.Handler
     if file is None:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = GatheringHandler(sys.stderr)
     else:
         try:
             handler = LogFile(file)
@@ -30,23 +37,35 @@ def setup_logging(level: str, file: Path | None = None, style: str = "text") -> 
             raise ConfigurationError(
                 f"LOG_FILE: {file} cannot be written: {error.strerror}"
             ) from None
-    handler.setFormatter(JsonFormatter() if style == "json" else logging.Formatter(_FORMAT))
+    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _SHOUTING:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-class JsonFormatter(logging.Formatter):
+class TextFormatter(CommandFormatter):
+    """A record as the library writes it by default, with its traceback, if it has one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and those of the traceback."""
+        line = _text_line(record.created, record.levelname, record.getMessage())
+        if record.exc_info:
+            line += f"\n{self.formatException(record.exc_info)}"
+        if record.stack_info:
+            line += f"\n{self.formatStack(record.stack_info)}"
+        return line
+
+    def line(self, log: CommandLog, created: float, subject: Mapping[str, Any]) -> str:
+        """The line."""
+        return _text_line(created, "INFO", log.message(subject))
+
+
+class JsonFormatter(CommandFormatter):
     """A record as one line of JSON, whatever is in it."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, in ASCII."""
-        entry: dict[str, Any] = {
-            "time": to_iso(record.created),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": _message(record),
-        }
+        entry = _json_entry(record.created, record.levelname, record.name, _message(record))
         output = getattr(record, "baton_output", None)
         if output is not None:
             entry["output"] = output
@@ -56,10 +75,36 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             entry["error"] = self.formatException(record.exc_info)
         try:
-            return json.dumps(entry, allow_nan=False, default=repr)
+            return _ENCODER.encode(entry)
         except Exception:  # noqa: BLE001  (somebody's objects, and their repr)
             # Only an output is not Baton's own.
-            return json.dumps(entry | {"output": _shown(output)})
+            return _ENCODER.encode(entry | {"output": _shown(output)})
+
+    def line(self, log: CommandLog, created: float, subject: Mapping[str, Any]) -> str:
+        """The line, in ASCII."""
+        kind = log.attribute.removeprefix("baton_")
+        message = kind if kind == "audit" else log.message(subject)
+        entry = _json_entry(created, "INFO", log.logger.name, message)
+        return _ENCODER.encode(entry | {kind: subject})
+
+
+def _text_line(created: float, level: str, message: str) -> str:
+    return f"{_local_time(int(created))},{int(created % 1 * 1000):03d} {level:7} {message}"
+
+
+@lru_cache(maxsize=2)
+def _local_time(second: int) -> str:
+    """Kept: the records of a second follow each other."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+
+
+def _json_entry(created: float, level: str, logger: str, message: str) -> dict[str, Any]:
+    return {
+        "time": to_iso(created),
+        "level": level.lower(),
+        "logger": logger,
+        "message": message,
+    }
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -1,0 +1,186 @@
+"""What is logged of each command, with a record or without one."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from baton.command_log import CommandFormatter, CommandLog
+from baton.gathering import GatheringHandler
+
+top = logging.getLogger("test_command_log")
+"""The root of a tree of its own."""
+logger = logging.getLogger("test_command_log.x.y")
+log = CommandLog(logger, "it said %s", "baton_output")
+PONG = {"type": "pong", "fqdn": "web01.example.org"}
+
+
+class Tagging(CommandFormatter):
+    """Tells lines that had a record from those that had none."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"record: {record.getMessage()}"
+
+    def line(self, log: CommandLog, created: float, subject: Mapping[str, Any]) -> str:
+        return f"line: {log.message(subject)}"
+
+
+class Keeping(logging.Handler):
+    """Somebody else's handler."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture
+def handler() -> Iterator[GatheringHandler]:
+    """The only handler."""
+    handler = GatheringHandler(io.StringIO())
+    handler.setFormatter(Tagging())
+    top.addHandler(handler)
+    top.setLevel(logging.INFO)
+    yield handler
+    top.removeHandler(handler)
+    top.propagate = True
+
+
+def leave_pytest_out() -> None:
+    """From now on, pytest's handlers do not see what is logged. In a fixture that were too early:
+    pytest looks for loggers that do not propagate when a test begins."""
+    top.propagate = False
+
+
+@pytest.fixture
+def says(handler: GatheringHandler) -> Callable[[], str]:
+    """Logs a pong, and returns what came of it."""
+
+    def says() -> str:
+        leave_pytest_out()
+        log.info(PONG)
+        handler.write_gathered()
+        return str(handler.stream.getvalue())
+
+    return says
+
+
+@pytest.fixture
+def other() -> Iterator[Keeping]:
+    """Another handler, on the logger."""
+    other = Keeping()
+    logger.addHandler(other)
+    yield other
+    logger.removeHandler(other)
+
+
+def test_it_is_gathered_where_nobody_else_sees_it(
+    handler: GatheringHandler, says: Callable[[], str]
+) -> None:
+    leave_pytest_out()
+    log.info(PONG)
+    assert handler.stream.getvalue() == ""
+    assert says() == f"line: it said {PONG}\n" * 2
+
+
+def test_another_handler_gets_a_record_as_complete_as_any(
+    says: Callable[[], str], other: Keeping
+) -> None:
+    log.info(PONG)
+    logger.info("it said %s", PONG, extra={"baton_output": PONG})
+    mine, usual = (dict(vars(record)) for record in other.records)
+    assert mine.pop("lineno") == usual.pop("lineno") - 1
+    for varying in ("created", "msecs", "relativeCreated"):
+        assert mine.pop(varying) <= usual.pop(varying) or varying == "msecs"
+    assert mine == usual
+    assert says().startswith(f"record: it said {PONG}\n")
+
+
+def test_a_second_handler_of_ours_gets_it_too(
+    handler: GatheringHandler, says: Callable[[], str]
+) -> None:
+    second = GatheringHandler(io.StringIO())
+    second.setFormatter(Tagging())
+    logger.addHandler(second)
+    try:
+        assert says() == second.stream.getvalue() == f"record: it said {PONG}\n"
+    finally:
+        logger.removeHandler(second)
+
+
+def test_filters_see_records(handler: GatheringHandler, says: Callable[[], str]) -> None:
+    seen: list[logging.LogRecord] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        seen.append(record)
+        return False
+
+    for filtered in (handler, logger):
+        filtered.addFilter(keep)
+        try:
+            assert says() == ""
+        finally:
+            filtered.removeFilter(keep)
+    assert [vars(record)["baton_output"] for record in seen] == [PONG, PONG]
+
+
+def test_a_formatter_of_somebody_else_gets_a_record(
+    handler: GatheringHandler, says: Callable[[], str]
+) -> None:
+    handler.setFormatter(logging.Formatter("%(levelname)s %(funcName)s"))
+    assert says() == "INFO says\n"
+
+
+def test_somebody_who_makes_records_makes_these(says: Callable[[], str]) -> None:
+    class Mine(logging.LogRecord):
+        def getMessage(self) -> str:  # noqa: N802  (the library's name)
+            return "mine"
+
+    logging.setLogRecordFactory(Mine)
+    try:
+        assert says() == "record: mine\n"
+    finally:
+        logging.setLogRecordFactory(logging.LogRecord)
+
+
+def test_levels(handler: GatheringHandler, says: Callable[[], str]) -> None:
+    handler.setLevel(logging.WARNING)
+    assert says() == ""
+    handler.setLevel(logging.NOTSET)
+    logger.setLevel(logging.WARNING)
+    assert says() == ""
+    logger.setLevel(logging.NOTSET)
+    logging.disable(logging.INFO)
+    assert says() == ""
+    logging.disable(logging.NOTSET)
+    assert says() == f"line: it said {PONG}\n"
+
+
+def test_a_logger_that_does_not_propagate(says: Callable[[], str], other: Keeping) -> None:
+    logger.propagate = False
+    try:
+        assert says() == ""
+    finally:
+        logger.propagate = True
+    assert len(other.records) == 1
+
+
+def test_what_cannot_be_shown_hurts_nobody(
+    says: Callable[[], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Awkward(str):
+        __slots__ = ()
+
+        def __repr__(self) -> str:
+            raise ValueError("it has no repr")
+
+    leave_pytest_out()
+    log.info({"type": Awkward("x")})
+    assert "ValueError: it has no repr" in capsys.readouterr().err
+    assert says() == f"line: it said {PONG}\n"
