@@ -74,14 +74,11 @@ class Reader(Attached):
         self.closed = 0
         self.told = 0
 
-    def read_whole(self, data: bytes, at: int, limit: int, now: float) -> int:
-        return self._inbox.read_whole(data, at, limit)
-
     def tell(self) -> None:
         self.told += 1
 
-    def read(self, kind: int, data: bytes, start: int, end: int, now: float) -> bool:
-        return self._inbox.read(kind, data, start, end)
+    def read(self, kind: int, span: tuple[int, int], data: bytes, limit: int, now: float) -> int:
+        return self._inbox.read(kind, span, data, limit)
 
     def detached(self) -> None:
         self.closed += 1

@@ -13,10 +13,12 @@ from pamqp.header import ContentHeader
 from amqp.stream import CHANNEL, QUEUE, TAG, Reader, content, delivery, frames, returned
 from baton.message import Envelope
 from baton.transports import MAX_MESSAGE_SIZE
-from baton.transports.amqp.frames import HEADER, METHOD, Frames
+from baton.transports.amqp.frames import HEADER, METHOD, UNTUNED, Frames
 from baton.transports.amqp.inbox import Heard, Malformed
 from baton.transports.amqp.properties import BARE
 
+ONE_BY_ONE = 0
+"""No message fits into frames that carry nothing: each frame is read by itself."""
 TIMESTAMP_FLAG = 1 << 6
 
 
@@ -26,7 +28,7 @@ def read(stream: bytes) -> Heard:
     data, spans = Frames().feed(stream)
     for kind, channel, start, end in spans:
         assert channel == CHANNEL
-        assert reader.read(kind, data, start, end, 1.0)
+        assert reader.read(kind, (start, end), data, ONE_BY_ONE, 1.0) == end + 1
     return reader.take()
 
 
@@ -134,10 +136,22 @@ def test_a_size_beyond_all_memory_is_not_kept_for() -> None:
 def test_what_is_not_for_the_data_path_is_left_to_others() -> None:
     reader = Reader()
     data, spans = Frames().feed(frames(Basic.ConsumeOk("a"), Queue.DeclareOk("q", 0, 0)))
-    assert [reader.read(kind, data, start, end, 1.0) for kind, _, start, end in spans] == [
-        False,
-        False,
-    ]
+    assert [
+        reader.read(kind, (start, end), data, UNTUNED, 1.0) for kind, _, start, end in spans
+    ] == [0, 0]
+
+
+def test_whole_messages_are_read_with_the_frame_that_begins_them() -> None:
+    reader = Reader()
+    first, second, rest = delivery(1), delivery(2), delivery(3)[:-1]
+    data, spans = Frames().feed(first + second + rest)
+    kind, _, start, end = next(spans)
+    assert reader.read(kind, (start, end), data, UNTUNED, 1.0) == len(first + second)
+    assert [each.tag for each in reader.take().delivered] == [1, 2]
+    kind, _, start, end = [*spans][5]
+    assert reader.read(kind, (start, end), data, UNTUNED, 1.0) == end + 1, "it is not whole"
+    with pytest.raises(Malformed, match="within a message"):
+        reader.read(kind, (start, end), data, UNTUNED, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_whatever_is_damaged_what_is_read_is_the_same_frame_by_frame() -> None:
         try:
             for kind, channel, start, stop in spans:
                 assert channel == CHANNEL or end == 0
-                assert reader.read(kind, data, start, stop, 5.0)
+                assert reader.read(kind, (start, stop), data, 0, 5.0)
         except Malformed:
             pytest.fail(f"read at once, but not frame by frame: {stream!r}")
         assert said(reader.take().delivered) == said(deliveries)

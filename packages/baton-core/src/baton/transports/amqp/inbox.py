@@ -23,6 +23,7 @@ _TAG: Final = struct.Struct(">QB")
 _CONTENT: Final = struct.Struct(">HHQ")
 
 DELIVER: Final = (60, 60)
+_DELIVER: Final = _METHOD.pack(*DELIVER)
 RETURN: Final = (60, 50)
 ACK: Final = (60, 80)
 NACK: Final = (60, 120)
@@ -78,28 +79,30 @@ class Inbox:
         heard, self._heard = self._heard, Heard()
         return heard
 
-    def read_whole(self, data: bytes, at: int, limit: int) -> int:
-        """Read the deliveries that stand whole at *at* in *data*, in frames that carry at most
-        *limit* bytes. Where that ends."""
-        if self._content is not None:
-            return at
-        return self._whole.read(data, at, limit, self.now, self._heard.delivered)
-
-    def read(self, kind: int, data: bytes, start: int, end: int) -> bool:
-        """Read a frame, whose contents are ``data[start:end]``; false if it is none of ours.
+    def read(self, kind: int, span: tuple[int, int], data: bytes, limit: int) -> int:
+        """Read a frame, whose contents span *span* in *data*, and the deliveries that stand whole
+        there, in frames that carry at most *limit* bytes. Where that ends; 0 if the frame is none
+        of ours.
 
         Raises Malformed.
         """
+        start, end = span
         try:
             if kind == frames.METHOD:
-                return self._method(data[start:end])
+                if self._content is None and data.startswith(_DELIVER, start):
+                    begin = start - frames.HEAD.size
+                    delivered = self._heard.delivered
+                    after = self._whole.read(data, begin, limit, self.now, delivered)
+                    if after > start:
+                        return after
+                return end + 1 if self._method(data[start:end]) else 0
             if kind == frames.HEADER:
                 self._header(data[start:end])
             else:
                 self._body(data, start, end)
         except (IndexError, struct.error) as error:
             raise Malformed(f"A frame that is too short ({error})") from error
-        return True
+        return end + 1
 
     def _method(self, data: bytes) -> bool:
         method = _METHOD.unpack_from(data)

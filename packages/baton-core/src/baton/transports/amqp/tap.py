@@ -56,14 +56,11 @@ class Attached(ABC):
     """What reads the frames of a channel."""
 
     @abstractmethod
-    def read_whole(self, data: bytes, at: int, limit: int, now: float) -> int:
-        """Read the messages of the channel that stand whole at *at* in *data*, received at *now*,
-        in frames that carry at most *limit* bytes. Where that ends: *at* if there is none."""
-
-    @abstractmethod
-    def read(self, kind: int, data: bytes, start: int, end: int, now: float) -> bool:
-        """Read a frame that carries ``data[start:end]`` and was received at *now*, by
-        ``time.monotonic()``. False if it is to be passed on. Raises Malformed."""
+    def read(self, kind: int, span: tuple[int, int], data: bytes, limit: int, now: float) -> int:
+        """Read a frame that carries what spans *span* in *data* and was received at *now*, by
+        ``time.monotonic()``; with it messages of the channel that stand whole there, in frames that
+        carry at most *limit* bytes. Where what was read ends; 0 if the frame is to be passed on.
+        Raises Malformed."""
 
     @abstractmethod
     def tell(self) -> None:
@@ -166,17 +163,14 @@ class Tap:
             reader = self._attached.get(channel)
             if reader is not None and kind != HEARTBEAT:
                 self._untold[reader] = None
-                if kind == METHOD:
-                    at = reader.read_whole(data, start - HEAD.size, frames.limit, self.heard)
-                    if at > start:
-                        frames.passed(at)
-                        continue
                 try:
-                    if reader.read(kind, data, start, end, self.heard):
-                        continue
+                    after = reader.read(kind, (start, end), data, frames.limit, self.heard)
                 except Malformed as error:
                     self.fault = Damaged(str(error))
                     break
+                if after:
+                    frames.passed(after)
+                    continue
                 self._look_if_closed(channel, reader, data, start, end)
             elif channel == 0 and kind == METHOD:
                 self._control(data, start, end)

@@ -96,13 +96,9 @@ class TappedPath(DataPath, Attached):
         self._blocked = blocked
         self._send()
 
-    def read_whole(self, data: bytes, at: int, limit: int, now: float) -> int:
+    def read(self, kind: int, span: tuple[int, int], data: bytes, limit: int, now: float) -> int:
         self._inbox.now = now
-        return self._inbox.read_whole(data, at, limit)
-
-    def read(self, kind: int, data: bytes, start: int, end: int, now: float) -> bool:
-        self._inbox.now = now
-        return self._inbox.read(kind, data, start, end)
+        return self._inbox.read(kind, span, data, limit)
 
     def tell(self) -> None:
         if not self.ended and self._inbox:
