@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from yarl import URL
 
 
-_MOST_RECEIVED: Final = 256 * 1024
-"""Bytes that are received at once, as many as asyncio takes. What was never filled is no memory."""
+_MOST_RECEIVED: Final = 64 * 1024
+"""Bytes that are received at once: more than a hundred messages, and memory for each connection."""
 
 
 class Socket:
