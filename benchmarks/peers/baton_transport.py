@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 
 from baton.configuration import Configuration
-from baton.message import Envelope
+from baton.message import Envelope, new_id
 from baton.transports import (
     Binding,
     Delivery,
@@ -56,14 +56,15 @@ async def main(asked: Contract) -> None:
     echo.publishing = open_transport(configuration, endpoint, echo, "bench")
     await echo.consuming.open()
     await echo.publishing.open()
+    queue = f"transport.{new_id()}"  # the broker may still hold that of a run before
     await echo.consuming.declare(
         Topology(
             [Exchange(asked.exchange_in), Exchange(asked.exchange_out)],
-            [Queue("transport")],
-            [Binding("transport", asked.exchange_in, asked.key)],
+            [Queue(queue)],
+            [Binding(queue, asked.exchange_in, asked.key)],
         )
     )
-    await echo.consuming.consume("transport", PREFETCH)
+    await echo.consuming.consume(queue, PREFETCH)
     ready()
     await asyncio.Event().wait()
 
