@@ -44,9 +44,9 @@ class Answers:
             return None
         name = name_of(reply.fqdn)
         self._column = min(_WIDEST, max(self._column, cells(name)))
-        time = f" {reply.elapsed * 1000:9,.1f} ms  "
-        note = " (original)" if reply.original else ""
-        return (Span(pad(name, self._column)), Span(time), Span(said, look), Span(note, "quiet"))
+        begin = f"{pad(name, self._column)} {reply.elapsed * 1000:9,.1f} ms  "
+        line = (Span(begin), Span(said, look))
+        return (*line, Span(" (original)", "quiet")) if reply.original else line
 
     def _said(self, reply: Reply) -> tuple[str, str]:
         if reply.message.type != "error":
