@@ -21,6 +21,7 @@ from integration.browser.dashboards import (
     simulated,
     user_line,
 )
+from provided import is_in
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -36,7 +37,7 @@ EXPECTED: Final = "absent01.example.org"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if FOLDER in item.path.parents:
+        if is_in(item, FOLDER):
             item.add_marker(pytest.mark.timeout(TIMEOUT))
 
 
