@@ -63,7 +63,7 @@ def test_a_line_each_and_a_total(repeat: Ask, capsys: pytest.CaptureFixture[str]
     *lines, empty, title, times = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     for line in lines:
-        assert re.fullmatch(r"\d\d:\d\d:\d\d  1 server answered, avg \d+\.\d, max \d+\.\d ms", line)
+        assert re.fullmatch(r"\d\d:\d\d:\d\d  1 server answered, avg [\d,.]+, max [\d,.]+ ms", line)
     assert (empty, title) == ("", "3 rounds: 3 of 3 answers came, 0% lost")
     assert times.startswith("round trip       avg ")
 

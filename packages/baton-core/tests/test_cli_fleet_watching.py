@@ -134,7 +134,7 @@ def test_it_repaints_until_a_signal(watch: Watch, name: str, code: int) -> None:
     assert lines[0].startswith("baton-ping web01.example.org  every 0.01 s, round 2, ")
     assert lines[1].startswith("1 server answered in ")
     assert lines[4].split() == ["server", "last", "lost", "avg", "max"]
-    assert re.fullmatch(r"  web01\.example\.org( +\d+\.\d) +-( +\d+\.\d){2}  up", lines[5])
+    assert re.fullmatch(r"  web01\.example\.org( +[\d,.]+) +-( +[\d,.]+){2}  up", lines[5])
     assert len(lines) < 10
     assert max(map(cells, lines)) < 100
 

@@ -113,7 +113,7 @@ async def test_what_waits_for_its_reader_is_bounded(
 ) -> None:
     monkeypatch.setattr(answers_module, "_WAITING", 10)
     await fleet.add("a")
-    request = Request(message={"type": "quiet"}, targets=("production",), timeout=1)
+    request = Request(message={"type": "quiet"}, targets=("production",), timeout=3)
     answers = Answers(fleet.configuration(), fleet.extension, request)
     lengths: list[int] = []
 

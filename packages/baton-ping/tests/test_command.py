@@ -39,7 +39,7 @@ def test_who_answers(baton_service: ServiceFactory, memory_url: str, web01: Serv
     assert match.groupdict() == {"fqdn": "web01.example.org", "where": "production shop"}
     assert empty == ""
     assert re.fullmatch(r"1 server answered in \d+\.\d+ s", summary)
-    assert re.fullmatch(r"round trip       \d+\.\d ms", times)
+    assert re.fullmatch(r"round trip       [\d,.]+ ms", times)
 
 
 def test_a_server_that_is_asked_by_two_of_its_names_answers_once(
@@ -48,7 +48,7 @@ def test_a_server_that_is_asked_by_two_of_its_names_answers_once(
     baton_service(PingService, web01)
     baton_service(PingService, Server("web02.example.org", "production"))
     targets = ["production", "shop.production", "web01.example.org"]
-    result = run(*targets, "--url", memory_url, "--timeout", "0.3")
+    result = run(*targets, "--url", memory_url, "--timeout", "2")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[3].startswith("2 servers answered in ")
     assert len(result.stdout.splitlines()) == 5
@@ -91,7 +91,7 @@ def test_every_field_is_documented(
     documented = set(re.findall(r"^\| `([\w.]+)` \|", page.read_text(), re.MULTILINE))
     baton_service(FailingService, web01)
     baton_service(FailingService, web01)
-    arguments = ["--json", "--url", memory_url, "--expect", "2", "--timeout", "0.3"]
+    arguments = ["--json", "--url", memory_url, "--expect", "2", "--timeout", "2"]
     document = json.loads(run("production", "staging", *arguments).stdout)
     printed = fields(document)
     assert {"duplicates.fqdn", "errors.message", "latency.p99", "replies.ms"} <= printed
@@ -112,10 +112,10 @@ def test_those_that_are_missing_are_named(
     baton_service(PingService, web01)
     file = tmp_path / "expected"
     file.write_text("web01.example.org\nweb02.example.org\n")
-    arguments = ["--url", memory_url, "--timeout", "0.1", "--expect-file", str(file)]
+    arguments = ["--url", memory_url, "--timeout", "2", "--expect-file", str(file)]
     result = run("production", *arguments)
     assert (result.exit_code, result.stderr) == (1, "")
-    assert "\n1 of 2 servers answered in 0." in result.stdout
+    assert "\n1 of 2 servers answered in " in result.stdout
     assert "\nmissing (1)      web02.example.org\n" in result.stdout
     file.write_text(run("production", *arguments, "--json").stdout)
     again = run("production", *arguments)
