@@ -1127,7 +1127,7 @@ async def test_what_may_have_waited_for_too_long_while_it_was_held_up_has_expire
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     shift = 0.0
-    monkeypatch.setattr("baton.stall.clock", lambda: time.monotonic() + shift)
+    monkeypatch.setattr("baton.stall.clock", lambda: shift)
     monitor = await world.monitor()
     service = await world.service(pulse=60)
     shift = world.configuration.expires + 1
@@ -1315,7 +1315,7 @@ async def test_what_is_said_while_it_finds_out_what_is_left_is_sent_then(
 ) -> None:
     """And not when something else is said, or two pulses later, over another connection."""
     shift, may_answer = 0.0, asyncio.Event()
-    monkeypatch.setattr("baton.stall.clock", lambda: time.monotonic() + shift)
+    monkeypatch.setattr("baton.stall.clock", lambda: shift)
     monitor = await world.monitor()
     service = await world.service(pulse=60, rabbit_heartbeat=10, deadline=10)
     declare = MemoryTransport.declare
