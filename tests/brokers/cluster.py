@@ -37,7 +37,7 @@ from brokers.running import owned, remove_orphans
 from brokers.waiting import wait_until
 
 SIZE = 3
-CLUSTER_TIMEOUT = 120.0
+CLUSTER_TIMEOUT = 180.0
 TICK = 15
 """Seconds after which a node gives up another that says nothing, what docs/operating.md recommends:
 RabbitMQ's default is 60, and meanwhile a channel that publishes to a queue there may hang."""
@@ -68,6 +68,10 @@ class Node(ContainerBroker):
     @property
     def is_troubled(self) -> bool:
         return self._cut_off or super().is_troubled
+
+    def wait_until_ready(self, timeout: float = CLUSTER_TIMEOUT) -> None:
+        """As :meth:`Broker.wait_until_ready`, but three nodes start at a time."""
+        super().wait_until_ready(timeout)
 
 
 @dataclass(kw_only=True)
@@ -105,6 +109,14 @@ class Cluster(Broker):
         """The node that leads a queue, or is the only one to have it."""
         found: Item = self.management.request("GET", "queues", vhost, queue)
         return self._named(found.get("leader") or found["node"])
+
+    def lead(self, vhost: str, queue: str, node: Node) -> None:
+        """Have *node* lead a quorum queue, if it does not already."""
+        self.rabbitmqctl(
+            "eval",
+            f'{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{vhost}">>, queue, '
+            f"<<\"{queue}\">>)), rabbit_quorum_queue:transfer_leadership(Q, '{node.full_name}').",
+        )
 
     def others(self, node: Node) -> list[Node]:
         """All but *node*."""

@@ -17,13 +17,14 @@ from brokers.image import broker_image
 from brokers.ports import LOOPBACK
 from brokers.running import keep_ports, owned, remove_orphans, running
 from brokers.tls import Identity, enabled_plugins
+from brokers.waiting import wait_until
 
 AMQP_PORT, MANAGEMENT_PORT, TLS_PORT = 5672, 15672, 5671
 FOLDER = PurePosixPath("/etc/rabbitmq")
 USER = PASSWORD = "guest"
-_FREEZES = 5
-"""Attempts to freeze a container: on a machine with much else to do, its processes are not all
-brought to stand within the engine's time."""
+_FREEZE_TIMEOUT = 60.0
+"""Seconds to freeze a container: on a machine with much else to do, its processes are not all
+brought to stand within the engine's own time, again and again."""
 STOP_TIMEOUT = 20
 LOG_LINES = 15
 
@@ -61,13 +62,18 @@ class ContainerBroker(Broker):
     client: docker.DockerClient
 
     def _pause(self) -> None:
-        for left in reversed(range(_FREEZES)):
-            try:
-                self.container.pause()
-                return
-            except APIError as error:
-                if not left or "unable to freeze" not in str(error):
-                    raise
+        if not wait_until(self._freezes, _FREEZE_TIMEOUT):
+            raise NotReady(f"{self.host}:{self.port} did not freeze within {_FREEZE_TIMEOUT:g} s")
+
+    def _freezes(self) -> bool:
+        """Freeze it; False if that has to be tried again."""
+        try:
+            self.container.pause()
+        except APIError as error:
+            if "unable to freeze" not in str(error):
+                raise
+            return False
+        return True
 
     def _unpause(self) -> None:
         self.container.unpause()
