@@ -140,6 +140,7 @@ CASES: dict[str, Cases] = {
         ("stream", "\"stream\" should be 'quorum' or 'classic'"),
         (["quorum"], "[\"quorum\"] should be 'quorum' or 'classic'"),
     ],
+    "event_loop": [("trio", "\"trio\" should be 'asyncio' or 'uvloop'")],
     "durable_for": seconds(at_least(604_800), 4_294_967),
     "delivery_limit": integer(1, 50),
     "pulse": seconds(at_least(0.1), DAY),

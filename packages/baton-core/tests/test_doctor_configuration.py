@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,13 @@ def test_files_that_the_user_may_not_write(
     _, findings = read(file, text)
     assert "the user may not write it" in named(findings, "log file").found
     assert f"the user may not use {tmp_path}" in named(findings, "pid file").found
+
+
+def test_an_event_loop_that_was_chosen(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = named(read(file, "EVENT_LOOP: uvloop\n")[1], "event loop")
+    assert (finding.status, finding.found) == (Status.OK, "uvloop can be imported")
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    finding = named(read(file, "EVENT_LOOP: uvloop\n")[1], "event loop")
+    assert finding.status is Status.FAILED
+    assert finding.found.startswith("EVENT_LOOP: uvloop cannot be imported")
+    assert not [each for each in read(file, "")[1] if each.name == "event loop"]

@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "configuration_file",
         "fact_file",
         "entry_points",
+        "event_loop",
         "files",
         "process",
         "command_log",

@@ -9,13 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.measured
-
+LOOPS = ("asyncio", "uvloop")
 PROGRAM = """
-import asyncio, logging, sys, time
+import asyncio, logging, os, sys, time
 from baton.errors import InstanceTaken
 from baton.lifecycle import run_until_signalled
 
@@ -32,7 +32,7 @@ async def failed():
     {failed}
 
 def run():
-    code = run_until_signalled(start, stop, {grace}, failed=failed)
+    code = run_until_signalled(start, stop, {grace}, failed=failed, event_loop=os.environ['LOOP'])
     {after}
     return code
 
@@ -42,6 +42,13 @@ except InstanceTaken as error:
     print(error, flush=True)
     sys.exit(7)
 """
+
+
+@pytest.fixture(autouse=True, params=LOOPS)
+def event_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the programs run on."""
+    monkeypatch.setenv("LOOP", request.param)
+    return str(request.param)
 
 
 def run(
@@ -157,3 +164,40 @@ def test_a_process_may_go_on_afterwards() -> None:
         signal.SIGTERM, grace=-4.5, after="time.sleep(1); print('went on', flush=True)"
     )
     assert (code, out) == (0, "started\nstopped\nwent on\n")
+
+
+def test_runs_on_the_event_loop_that_was_chosen(event_loop: str) -> None:
+    started = "print(type(asyncio.get_running_loop()).__module__.split('.')[0], flush=True)"
+    code, out, err = run(signal.SIGTERM, started=started)
+    assert (code, out) == (0, f"{event_loop}\nstopped\n")
+    assert "Traceback" not in err
+
+
+def test_log_files_are_opened_anew_on_sighup(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    started = f"""
+    from pathlib import Path
+    from baton.log_file import LogFile
+    logging.getLogger().addHandler(LogFile(Path({str(log)!r})))
+    logging.info("before"); Path({str(log)!r}).rename({str(log) + ".1"!r})
+    asyncio.create_task(go_on()); print("started", flush=True)
+
+async def go_on():
+    while not os.path.exists({str(log)!r}):
+        await asyncio.sleep(0.02)
+    logging.info("after")
+    os.kill(os.getpid(), 15)"""
+    code, out, _ = run(signal.SIGHUP, started=started)
+    assert (code, out) == (0, "started\nstopped\n")
+    assert "after" in log.read_text()
+    assert "before" in (tmp_path / "log.1").read_text()
+
+
+def test_a_second_sigterm_changes_nothing() -> None:
+    started = (
+        "import signal; print('started', flush=True); "
+        "[signal.raise_signal(signal.SIGTERM) for _ in range(3)]"
+    )
+    code, out, err = run(None, started=started)
+    assert (code, out) == (0, "started\nstopped\n")
+    assert "Traceback" not in err

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -113,7 +114,7 @@ def test_what_one_has_abandoned(number: int) -> None:
 def test_each_has_its_own_grace_period(monkeypatch: pytest.MonkeyPatch) -> None:
     graces = []
 
-    def run(start: object, stop: object, grace: float, failed: object) -> int:
+    def run(start: object, stop: object, grace: float, failed: object, *, event_loop: str) -> int:
         graces.append(grace)
         return 0
 
@@ -292,3 +293,19 @@ def test_an_audit_file_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="AUDIT_FILE"):
         run_services([service], Configuration(audit_file=tmp_path))
     assert service.is_running is None
+
+
+@pytest.mark.parametrize("event_loop", ["asyncio", "uvloop"])
+def test_runs_on_the_event_loop_that_is_set(
+    event_loop: Literal["asyncio", "uvloop"], caplog: pytest.LogCaptureFixture
+) -> None:
+    ran_on = []
+
+    async def look(_: Scripted) -> None:
+        ran_on.append(type(asyncio.get_running_loop()).__module__.partition(".")[0])
+
+    configuration = Configuration(event_loop=event_loop)
+    with caplog.at_level(logging.INFO):
+        assert run_services([Scripted(look, configuration=configuration)], configuration) == 0
+    assert ran_on == [event_loop]
+    assert ("Running on uvloop" in caplog.messages) == (event_loop == "uvloop")

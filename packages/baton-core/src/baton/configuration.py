@@ -206,6 +206,7 @@ class Configuration(BaseSettings):
     outbox_bytes: int = Field(64 * 1024 * 1024, ge=1024)
     grace: float = Field(10.0, ge=0, le=86_400)
     durable_queues: Literal["quorum", "classic"] = "quorum"
+    event_loop: Literal["asyncio", "uvloop"] = "asyncio"
     durable_for: float = Field(1_209_600.0, ge=604_800, le=4_294_967)
     delivery_limit: int = Field(3, ge=1, le=50)
 

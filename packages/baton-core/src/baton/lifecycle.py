@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from baton.event_loop import ASYNCIO, loop_factory
 from baton.log_file import reopen_log_files
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ def run_until_signalled(
     stop: Callable[[], Coroutine[Any, Any, object]],
     grace: float,
     failed: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    *,
+    event_loop: str = ASYNCIO,
 ) -> int:
     """Start, wait for SIGTERM or SIGINT, stop; to be called in the main thread. On SIGHUP, the
     files that are logged to are opened anew.
@@ -34,7 +37,10 @@ def run_until_signalled(
     false, else 1; and 1 if something cancels what waits here. What does not end a little after the
     grace period is abandoned with the whole process, which then ends with 1. *failed* is awaited
     meanwhile; what it, or *start*, raises is raised here, after *stop*.
+    *event_loop* is ``asyncio`` or ``uvloop``. Raises ConfigurationError if that is not installed.
     """
+
+    made_by = loop_factory(event_loop)
 
     # Not a task: it ends the process even where a handler holds up the event loop, or a thread
     # that asyncio.run waits for does not end.
@@ -65,7 +71,8 @@ def run_until_signalled(
             return 1 if abandoned else 0
 
     try:
-        return asyncio.run(main())
+        with asyncio.Runner(loop_factory=made_by) as runner:
+            return runner.run(main())
     except asyncio.CancelledError:  # by something that ran here, not by us
         logger.critical("Something cancelled the main task of this process, so it has stopped")
         return 1
@@ -89,7 +96,7 @@ def _signals(
     for number in numbers:
         loop.add_signal_handler(number, handle, number)
         if interrupt is not None:
-            signal.signal(number, interrupt)  # in place of asyncio's, which does nothing
+            signal.signal(number, interrupt)  # in place of the loop's, which does nothing
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from baton.audit import audited_to
+from baton.event_loop import ASYNCIO
 from baton.health import Health, Runnable
 from baton.health_server import HealthServer, health_sockets
 from baton.lifecycle import run_until_signalled
@@ -39,7 +40,7 @@ def run_services(
     by default on the ``HEALTH_PORT`` of *configuration*. Their commands are kept in its
     ``AUDIT_FILE``. *started* is called when each service has begun to connect. *failed* is
     awaited, and what it raises is raised here, after all were stopped. Raises ConfigurationError
-    for an ``AUDIT_FILE`` that cannot be written.
+    for an ``AUDIT_FILE`` that cannot be written, and an ``EVENT_LOOP`` that is not installed.
     """
     with ExitStack() as stack:
         if sockets is None:
@@ -49,11 +50,15 @@ def run_services(
         grace = max(service.configuration.grace for service in services)
 
         async def start() -> None:
+            if configuration.event_loop != ASYNCIO:
+                logger.info("Running on %s", configuration.event_loop)
             await runner.start()
             if started is not None:
                 started()
 
-        return run_until_signalled(start, runner.stop, grace, failed)
+        return run_until_signalled(
+            start, runner.stop, grace, failed, event_loop=configuration.event_loop
+        )
 
 
 class _Runner:

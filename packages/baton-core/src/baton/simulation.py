@@ -132,6 +132,7 @@ class SimulatedConsumer(Consumer):
         self.concurrency = consumer.concurrency
         self._consumer = consumer
         self._character = character
+        self._is_plain = character == Character()
         self._random = random.Random(f"{seed} {consumer.server.fqdn}")
         self._commands = 0
         self._hurry = asyncio.Event()
@@ -170,6 +171,8 @@ class SimulatedConsumer(Consumer):
 
     def process_message(self, message: Message) -> Awaitable[None] | None:
         """Answer late, with an error, or not at all, as the character has it."""
+        if self._is_plain:
+            return self._consumer.process_message(message)
         character = self._character
         turn, self._commands = self._commands % _ROUND, self._commands + 1
         if _SILENT_FROM <= turn < _SILENT_FROM + character.silent:

@@ -140,7 +140,13 @@ def _table(options: Options) -> int:
         settings.ping,
         settings.instance or default_instance(),
     )
-    return run_until_signalled(watch.start, watch.stop, configuration.grace, watch.run)
+    return run_until_signalled(
+        watch.start,
+        watch.stop,
+        configuration.grace,
+        watch.run,
+        event_loop=configuration.event_loop,
+    )
 
 
 def _configure(options: Options) -> tuple[Configuration, Settings]:

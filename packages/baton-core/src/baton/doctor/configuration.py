@@ -12,6 +12,7 @@ from typing import Final
 from baton.configuration import Configuration, default_path
 from baton.doctor.findings import Check, Finding
 from baton.errors import ConfigurationError
+from baton.event_loop import ASYNCIO, loop_factory
 
 _KNOWN: Final = (*Configuration.model_fields, "rabbit_url")
 _ALIKE: Final = 0.8
@@ -37,6 +38,7 @@ def read_configuration(
         *_misspelt(configuration, Check("spelling", owner)),
         _password(configuration, Check("password", owner)),
         *_files(configuration, owner),
+        *_event_loop(configuration, Check("event loop", owner)),
     ]
 
 
@@ -131,6 +133,18 @@ def _password(configuration: Configuration, check: Check) -> Finding:
     if file.stat().st_mode & stat.S_IROTH:
         return check.warning(f"{file} holds it, and everybody may read that", f"chmod o= {file}")
     return check.ok(f"{file} holds it, and not everybody may read that")
+
+
+def _event_loop(configuration: Configuration, check: Check) -> Iterator[Finding]:
+    """Whether the event loop that was chosen is there. Python's own always is."""
+    if configuration.event_loop == ASYNCIO:
+        return
+    try:
+        loop_factory(configuration.event_loop)
+    except ConfigurationError as error:
+        yield check.failed(str(error), "pip install 'baton-core[uvloop]'")
+    else:
+        yield check.ok(f"{configuration.event_loop} can be imported")
 
 
 def _files(configuration: Configuration, owner: str | None) -> Iterator[Finding]:
