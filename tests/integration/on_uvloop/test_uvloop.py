@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from brokers.vhost import Vhost
 
 
-@pytest.fixture
-def configuration(vhost: Vhost) -> Configuration:  # type: ignore[no-redef]
+@pytest.fixture  # type: ignore[no-redef]
+def configuration(vhost: Vhost) -> Configuration:
     """RabbitMQ alone: a broker in this process has no connection."""
     return vhost.configuration()
 
