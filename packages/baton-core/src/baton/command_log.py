@@ -2,7 +2,7 @@
 
 Most of what a short line costs is its record: where it was logged, by which process and thread, and
 the way through all loggers and handlers. Where nobody but a handler of Baton's own would see that
-record, none is made: the handler gathers the line alone. That costs less than half.
+record, none is made: the handler gathers the line alone.
 """
 
 from __future__ import annotations
