@@ -23,7 +23,7 @@ class Recorder(TransportListener):
         self.is_blocked = False
         self._changed = asyncio.Event()
 
-    async def until(self, condition: Callable[[], object], timeout: float = 10) -> None:
+    async def until(self, condition: Callable[[], object], timeout: float = 30) -> None:
         """Wait until *condition* holds; fails after *timeout* seconds."""
         async with asyncio.timeout(timeout):
             while not condition():

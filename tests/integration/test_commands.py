@@ -194,7 +194,7 @@ async def test_what_is_held_outlives_a_lost_connection_and_is_done_once(
     vhost: Vhost, held_for: list[float]
 ) -> None:
     configuration = vhost.configuration(prefetch=2, reconnect_max=0.2)
-    held_for += [5.0, 5.0]
+    held_for += [10.0, 10.0]  # by then, somebody has to listen again
     async with running(configuration) as service:
         async with requesting(configuration) as requester:
             held = [
