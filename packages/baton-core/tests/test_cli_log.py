@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from baton.cli.log import FORMATS, LEVELS, JsonFormatter, setup_logging
+from baton.cli.log import JsonFormatter, setup_logging
+from baton.cli.options import FORMATS, LEVELS
 from baton.command_log import CommandLog
 from baton.errors import ConfigurationError
 

@@ -445,6 +445,80 @@ async def test_nothing_confirmed_and_no_answer_is_unknown(fleet: Fleet) -> None:
         assert collector.unconfirmed == ("dead", "gone")
 
 
+class Paced(MemoryTransport):
+    """A broker on a line on which an answer takes a while. It notes how many were under way at
+    most, and when."""
+
+    under_way = 0
+    most = 0
+
+    def __init__(self, broker: MemoryBroker, listener: TransportListener) -> None:
+        super().__init__(broker, listener)
+        self.moments: list[float] = []
+
+    def publish(self, publications: Sequence[Publication]) -> None:
+        self.moments.append(time.monotonic())
+        self.under_way += len(publications)
+        self.most = max(self.most, self.under_way)
+        asyncio.get_running_loop().call_later(0.1, self._arrive, list(publications))
+
+    def _arrive(self, publications: Sequence[Publication]) -> None:
+        self.under_way -= len(publications)
+        super().publish(publications)
+
+
+async def test_targets_are_published_to_in_windows(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector_module, "_WINDOW", 10)
+    monkeypatch.setattr(
+        pool, "open_transport", lambda _, __, listener, ___: Paced(fleet.broker, listener)
+    )
+    await fleet.add("a", "z")
+    nobody = [f"n{number}" for number in range(33)]
+    async with fleet.collector() as collector:
+        await collector.send({"type": "greet"}, ["a", *nobody, "z"])
+        assert collector.unroutable == tuple(nobody)
+        replies = await collect(collector)
+        ended = time.monotonic()
+        transport = collector._transport
+    assert isinstance(transport, Paced)
+    assert transport.most == 10
+    assert len(transport.moments) == 4
+    # The time of an answer is that since its own command was sent.
+    assert {reply.fqdn for reply in replies} == {"a", "z"}
+    assert max(each.elapsed for each in replies if each.fqdn == "z") < ended - transport.moments[-2]
+
+
+@pytest.mark.usefixtures("withheld")
+async def test_a_window_of_targets_that_are_not_confirmed_is_not_waited_for_twice(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector_module, "_WINDOW", 2)
+    await fleet.add("a", "b")
+    async with fleet.collector(deadline=1.0) as collector:
+        began = time.monotonic()
+        await collector.send({"type": "greet"}, ["dead", "gone", "a", "nowhere", "b"])
+        assert time.monotonic() - began >= 0.5
+        assert collector.unconfirmed == ("dead", "gone")
+        assert collector.unroutable == ("nowhere",)
+        replies = await collect(collector, timeout=0.1)
+    assert {reply.fqdn for reply in replies} == {"a", "b"}
+
+
+async def test_a_broker_that_takes_nothing_keeps_the_next_window_from_being_sent(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector_module, "_WINDOW", 2)
+    await fleet.add("a")
+    async with fleet.collector(deadline=0.2) as collector:
+        fleet.broker.block()
+        with pytest.raises(PublishTimeout, match="may still arrive"):
+            await collector.send({"type": "greet"}, ["x", "y", "a"])
+        assert collector.unconfirmed == ("x", "y")
+    fleet.broker.unblock()
+
+
 async def add_full_queue(fleet: Fleet, *keys: str) -> None:
     """One that takes nothing, as what is left of a server's when its node is dead."""
     arguments = {"x-queue-type": "classic", "x-max-length": 0, "x-overflow": "reject-publish"}

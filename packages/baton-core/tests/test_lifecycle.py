@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.measured
+
 LOOPS = ("asyncio", "uvloop")
 PROGRAM = """
 import asyncio, logging, os, sys, time

@@ -183,6 +183,51 @@ async def test_answers_on_each_of_its_routing_keys(world: World) -> None:
         world.send(1, "staging")
 
 
+class Plain(Echo):
+    """The same, in a thread."""
+
+    def process_message(self, message: Message) -> None:  # type: ignore[override]
+        self.notify({"type": "echo", "of": message["n"]})
+
+
+@pytest.mark.usefixtures("own_logging")
+@pytest.mark.parametrize("kind", [Echo, Plain])
+async def test_what_is_logged_is_written_before_it_is_sent(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Consumer]
+) -> None:
+    file = tmp_path / "x.log"
+    setup_logging("info", file)
+    seen: list[tuple[str, int]] = []
+    publish, acknowledge = MemoryTransport.publish, MemoryTransport.acknowledge
+
+    def published(transport: MemoryTransport, publications: Sequence[Publication]) -> None:
+        log = file.read_text()
+        seen.extend(
+            ("output", f"'of': {each.body[-2:-1].decode()}" in log) for each in publications
+        )
+        publish(transport, publications)
+
+    def acknowledged(transport: MemoryTransport, deliveries: Sequence[Delivery]) -> None:
+        log = file.read_text()
+        seen.extend(("command", str(each.envelope.message_id) in log) for each in deliveries)
+        acknowledge(transport, deliveries)
+
+    class Kind(EchoService):
+        consumer = kind
+
+    monitor = await world.monitor()
+    await world.service(Kind)
+    monkeypatch.setattr(MemoryTransport, "publish", published)
+    monkeypatch.setattr(MemoryTransport, "acknowledge", acknowledged)
+    for n in range(5):
+        world.send(n)
+    await monitor.until(lambda: len(monitor.messages) == 5)
+    await asyncio.gather(*(stop() for stop in world.stops))
+    told = [each for each in seen if each[0] == "output"]
+    assert told == [("output", True)] * 5
+    assert seen.count(("command", True)) == 5
+
+
 @pytest.mark.parametrize(
     ("consumers", "order"), [(1, ["sent", "turn is over"]), (2, ["turn is over", "sent"])]
 )

@@ -366,7 +366,7 @@ class _PublishingLink(Link):
         super().__init__(configuration, name, channel.refresh_state)
         self._channel = channel
         self._outbox = outbox
-        self._scheduled = False
+        self._scheduled: asyncio.Handle | None = None
         self._unconfirmed_since: float | None = None
         """When a pulse met outputs that wait for their confirms, of which none has come since."""
         self._drained = asyncio.Event()
@@ -401,9 +401,15 @@ class _PublishingLink(Link):
     def flush_soon(self) -> None:
         """Send what is new in the outbox at the end of this turn of the loop, and before that write
         what the log has gathered."""
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        if self._scheduled is None:
+            self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
+
+    def flush(self) -> None:
+        """A consumer has said what it had to say: that need not wait until the turn is over. Where
+        there are others, what they say goes with it."""
+        if self._scheduled is not None and len(self._channel.managers) == 1:
+            self._scheduled.cancel()
+            self._flush()
 
     def confirmed(self, numbers: Sequence[int]) -> None:
         self._unconfirmed_since = None
@@ -459,7 +465,7 @@ class _PublishingLink(Link):
         self.flush_soon()
 
     def _flush(self) -> None:
-        self._scheduled = False
+        self._scheduled = None
         write_gathered()
         if self.transport is not None and self.state.phase is Phase.READY:
             self._send(self.transport)

@@ -53,7 +53,7 @@ _current: ContextVar[Command | None] = ContextVar("baton_command", default=None)
 class ConsumerManager:
     """Runs one consumer.
 
-    *outbox* takes its outputs; *flush* is called when some are to be sent, or something is logged;
+    *outbox* takes its outputs; *outlet* hears that some are to be sent, or something is logged;
     *source* hears what becomes of deliveries. Everything but :meth:`update` happens on the event
     loop.
     """
@@ -73,8 +73,10 @@ class ConsumerManager:
         self.queue = queue
         self._extension = origin.app_id
         self._outbox = outbox
-        self._flush = flush
-        self._outputs = Outputs(consumer, origin, outbox, flush=flush, confirmed=self._confirmed)
+        self._outputs = Outputs(
+            consumer, origin, outbox, flush=outlet.flush_soon, confirmed=self._confirmed
+        )
+        self._outlet = outlet
         self.durable = consumer.durable
         """Whether its commands wait while it is away."""
         self.returned: list[Delivery] = []
@@ -450,7 +452,7 @@ class ConsumerManager:
                 extension=self._extension,
                 consumer=self.consumer.consumer_name,
             )
-            self._flush()
+            self._outlet.flush_soon()
 
     def _confirmed(self, command: Command) -> None:
         command.unconfirmed -= 1

@@ -224,7 +224,7 @@ def decode_body(raw: bytes) -> dict[str, Any]:
     if _has_too_many_values(text):
         raise _invalid(_TOO_MANY, text)
     try:
-        body = _DECODER.decode(text)
+        body = _parse(text)
         if _may_have_surrogates(text) and _PAIRED.fullmatch(text) is None:
             raise _NotJSON("it contains half of a surrogate pair")
     except RecursionError:

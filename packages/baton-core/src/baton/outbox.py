@@ -51,11 +51,6 @@ class Output:
     refusals: int = 0
 
     @property
-    def size(self) -> int:
-        """What it counts for against the outbox's bound, in bytes."""
-        return len(self.body) + OVERHEAD
-
-    @property
     def is_hopeless(self) -> bool:
         """Whether it is for one requester alone, whose queue has refused it for long."""
         return bool(self.routing_key) and self.refusals >= _MOST_REFUSALS

@@ -17,8 +17,6 @@ from baton.gathering import GatheringHandler
 from baton.log_file import LogFile
 from baton.times import to_iso
 
-LEVELS: Final = ("debug", "info", "warning", "error")
-FORMATS: Final = ("text", "json")
 _ENCODER: Final = json.JSONEncoder(allow_nan=False, default=repr)
 _SHOUTING: Final = ("aio_pika", "aiormq", "pika")
 """They log each lost connection with tracebacks. Baton logs it once, in a line."""

@@ -29,7 +29,7 @@ from baton.transports.amqp.frames import OVERHEAD
 from baton.transports.base import ANSWERS
 from baton.transports.pending import Pending
 from baton.transports.pika_errors import broker_said, is_loss, loss, sort_out, unreachable
-from baton.transports.pika_terms import connection_parameters, properties_of
+from baton.transports.pika_terms import connection_parameters
 from baton.transports.refusals import ALERT, SpeaksTLS, not_stored
 
 if TYPE_CHECKING:
