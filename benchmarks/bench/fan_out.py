@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench import erlang
 from bench.c_client import CClient
 from bench.plan import Plan
 from bench.results import Results
@@ -36,6 +37,8 @@ def run(url: str, c_client: CClient, plan: Plan, results: Results) -> None:
                 except Exception as error:  # noqa: BLE001  (a peer's fault does not end the run)
                     print(f"  {subject.name}, {size:,} queues: failed: {error}", flush=True)
                     continue
+                finally:
+                    erlang.settle()  # it deletes the queues
                 for each in took:
                     results.add(f"fan_{size}", subject.name, each * 1000)
                 base = results.median("memory_rest", subject.name)

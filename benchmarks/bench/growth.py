@@ -7,7 +7,7 @@ import random
 import sys
 import time
 
-from bench import page, series
+from bench import erlang, page, series
 from bench.broker import broker_url
 from bench.growing import GROWING, Growing
 from bench.plots import draw_growth
@@ -46,6 +46,7 @@ def measure(url: str, parts: list[Growing], most: int, rounds: int) -> tuple[lis
                 said = ", ".join(
                     f"{cost:,.1f} {unit}" for cost, (_, unit) in zip(costs, part.costs, strict=True)
                 )
+            erlang.settle()
             print(f"  {number + 1}/{rounds}  {size:,} {part.name}: {said}", flush=True)
     return found, rounds
 

@@ -8,14 +8,13 @@ container too.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
+from bench import erlang
 from bench.plan import Plan
-from bench.process import Failed, Process, cpu_of
+from bench.process import Failed, Process
 from bench.results import Results
 from bench.subjects import BATON, BIN, KEY, READY
 
@@ -30,40 +29,20 @@ WATCHED = 4
 """Pulses that are watched."""
 
 
-def erlang_machines() -> list[int]:
-    """The process ids of all Erlang machines here."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                program = (folder / "comm").read_text().strip()
-            except OSError:  # it has ended
-                continue
-            if program == "beam.smp":
-                found.append(int(folder.name))
-    return found
-
-
-def share(pid: int, seconds: float) -> float:
-    """Hundredths of a core that a process uses in the next *seconds*."""
-    before, began = cpu_of(pid), time.monotonic()
-    time.sleep(seconds)
-    return (cpu_of(pid) - before) / (time.monotonic() - began) * 100
-
-
 def run(url: str, plan: Plan, results: Results, servers: int = SERVERS) -> None:
     """The broker's CPU with the servers, less that without them."""
     if not (plan.full and plan.wants("pulse", BATON)):
         return
-    machines = erlang_machines()
-    if len(machines) != 1 or not os.access(f"/proc/{machines[0]}/task", os.R_OK):
-        print(f"  not measured: {len(machines)} Erlang machines run here, it takes one", flush=True)
+    machine = erlang.machine()
+    if machine is None:
+        print("  not measured: it takes one Erlang machine here, and no other", flush=True)
         return
-    idle = share(machines[0], SETTLE)
+    erlang.settle()
+    idle = erlang.share(machine, SETTLE)
     print(f"  the broker without them: {idle:.1f}% of a core", flush=True)
     for name, process, seconds in _turns(url, servers):
         try:
-            broker, own = _measure(process, machines[0], seconds)
+            broker, own = _measure(process, machine, seconds)
         except (Failed, OSError) as error:
             print(f"  {name}: failed: {error}", flush=True)
             continue
@@ -89,10 +68,11 @@ def _turns(url: str, servers: int) -> Iterator[tuple[str, Process, float]]:
 
 def _measure(started: Process, pid: int, seconds: float) -> tuple[float, float]:
     """The shares of a core that the broker and the servers take with such a pulse."""
+    erlang.settle()
     with started as process:
         time.sleep(SETTLE)
         spent, began = process.cpu, time.monotonic()
-        broker = share(pid, WATCHED * seconds)
+        broker = erlang.share(pid, WATCHED * seconds)
         return broker, (process.cpu - spent) / (time.monotonic() - began) * 100
 
 
