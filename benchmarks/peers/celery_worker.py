@@ -5,6 +5,7 @@ Celery always acknowledges: early, before the task, is its at most once.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from celery import Celery
@@ -23,7 +24,7 @@ def main(asked: Contract) -> None:
         task_ignore_result=True,
         task_queues=[
             Queue(
-                "celery.bench",
+                f"celery.bench.{os.getpid()}",  # the broker may still hold that of the run before
                 Exchange(asked.exchange_in, "direct", durable=True),
                 asked.key,
                 exclusive=True,
