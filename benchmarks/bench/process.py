@@ -60,7 +60,7 @@ class Process:
     def check(self) -> None:
         """Raise Failed if it has ended."""
         if self._process.poll() is not None:
-            started = " ".join(self._command[:4])
+            started = " ".join([Path(self._command[0]).name, *self._command[1:4]])
             raise Failed(f"{started} … ended with {self._process.returncode}{self._end()}")
 
     def wait_for(self, text: str, timeout: float) -> float:

@@ -27,7 +27,7 @@ def test_it_is_ready_when_it_says_so_and_ends_with_the_block() -> None:
 
 def test_one_that_ends_is_told_with_what_it_said_last() -> None:
     with (
-        pytest.raises(Failed, match=r"ended with 1\n.*no such thing"),
+        pytest.raises(Failed, match=r"^python\S* -c \S.*ended with 1\n.*no such thing"),
         python("exit('no such thing')"),
     ):
         pass
