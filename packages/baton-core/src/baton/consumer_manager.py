@@ -29,6 +29,7 @@ from baton.message import (
 )
 from baton.outbox import Outbox
 from baton.outputs import Outputs
+from baton.pace import TURN, Pace
 from baton.remembered import Remembered
 from baton.running import Command, Limits, Origin, Outlet, Source, stopping, too_often
 from baton.splay import Held, draw
@@ -43,9 +44,6 @@ logger = logging.getLogger(__name__)
 _said = CommandLog(logger, "%s", "baton_output")
 
 _WORKER_WINDOW: Final = 32
-_TURN: Final = 0.005
-"""Seconds that handlers which never wait may hold the event loop before it has a turn."""
-
 
 _current: ContextVar[Command | None] = ContextVar("baton_command", default=None)
 
@@ -234,15 +232,12 @@ class ConsumerManager:
             limit.close()
 
     async def _do_what_came(self, limit: TimeLimit) -> None:
-        clock = time.monotonic
-        turn = clock()
+        pace = Pace()
         while (self._due or self._buffer) and self._outbox.open:
             command = self._next()
             if command is not None:
                 await self._do(command, limit)
-            if clock() - turn > _TURN:
-                await asyncio.sleep(0)
-                turn = clock()
+            await pace.rest()
 
     async def _do(self, command: Command, limit: TimeLimit) -> None:
         _current.set(command)
@@ -270,7 +265,7 @@ class ConsumerManager:
     async def _feed(self, worker: Worker[Command], mailbox: Mailbox) -> None:
         while True:
             batch: list[Command] = []
-            turn = time.monotonic() + _TURN
+            turn = time.monotonic() + TURN
             while self._may_feed(batch) and time.monotonic() < turn:
                 command = self._next()
                 if command is not None:
