@@ -1,8 +1,8 @@
 # ruff: noqa: PTH113, PTH118, PTH122, PTH123, PTH208  (pathlib is another of the slow ones)
 """The entry points of what is installed here, found without importlib.metadata.
 
-That imports seventy modules, of e-mail, zip and csv files, for headers that no entry point has: it
-took a third of the time of ``baton --help``. What is installed is a folder on ``sys.path`` with an
+That imports modules for e-mail, zip and csv files, for headers that no entry point has: 40 of the
+100 ms of one traced ``baton --help``. What is installed is a folder on ``sys.path`` with an
 ``entry_points.txt``, so those files are read. Where something else may be, a zip file, an egg or
 an importer of somebody's own, importlib.metadata is asked after all.
 """
@@ -55,11 +55,12 @@ class EntryPoint:
 def entry_points(group: str, name: str | None = None) -> list[EntryPoint]:
     """The entries of *group*, called *name* if that is given, in order of ``sys.path``: of a
     distribution that is there twice, those of the first."""
-    seen: set[str] = set()
+    first: dict[str, tuple[str, str | Distribution]] = {}
+    for distribution, text, offers in _installed():
+        first.setdefault(distribution, (text, offers))
     return [
         EntryPoint(key, value, offers)
-        for distribution, text, offers in _installed()
-        if not (distribution in seen or seen.add(distribution))  # type: ignore[func-returns-value]
+        for text, offers in first.values()
         for key, value in _section(text, group)
         if name in (None, key)
     ]
