@@ -42,7 +42,7 @@ class Recorder(TransportListener):
         self.refused_numbers += numbers
         self._changed.set()
 
-    def returned(self, number: int, reason: str) -> None:
+    def returned(self, number: int) -> None:
         self.returned_numbers.append(number)
         self._changed.set()
 

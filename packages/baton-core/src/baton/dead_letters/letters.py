@@ -210,7 +210,7 @@ class DeadLetters(Session):
         """Part of the transport's listener: the broker does not take a retry."""
         self._fail(BrokerError("The broker refused the command (basic.nack): the letter stays"))
 
-    def returned(self, number: int, reason: str) -> None:
+    def returned(self, number: int) -> None:
         """Part of the transport's listener: a server's queue has gone."""
         self._returned.add(number)
 

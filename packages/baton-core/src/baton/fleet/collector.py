@@ -300,7 +300,7 @@ class Collector(Session):
         self._refused |= {n: self._unsettled.pop(n) for n in numbers if n in self._unsettled}
         self._progress.set()
 
-    def returned(self, number: int, reason: str) -> None:
+    def returned(self, number: int) -> None:
         """Part of the transport's listener: nobody listens on a target."""
         key = self._unsettled.get(number)
         if key is not None:

@@ -110,8 +110,9 @@ class TransportListener:
     def refused(self, numbers: Sequence[int]) -> None:
         """The broker could not take these publications (``basic.nack``); they may be sent again."""
 
-    def returned(self, number: int, reason: str) -> None:
-        """No queue takes this mandatory publication. It counts as confirmed, too, afterwards."""
+    def returned(self, number: int) -> None:
+        """No queue takes this publication, which is mandatory, or AMQP cannot say it. It counts as
+        confirmed, too, afterwards."""
 
     def cancelled(self, queue: str) -> None:
         """The broker stopped delivering from this queue: it was deleted, or its node has gone."""

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from baton.transports.base import Delivery, Publication, TransportListener
 
-NO_QUEUE = "no queue takes that key"
-
 
 class DataPath(ABC):
     """One data channel, in confirm mode. *listener* hears of what happens on it, but for its end,

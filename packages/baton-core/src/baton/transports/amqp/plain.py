@@ -17,7 +17,7 @@ from aiormq import exceptions as amqp
 from aiormq.abc import DeliveredMessage
 
 from baton.transports.amqp.outgoing import Acknowledgements
-from baton.transports.amqp.path import NO_QUEUE, DataPath
+from baton.transports.amqp.path import DataPath
 from baton.transports.base import Delivery, Publication
 from baton.transports.rabbitmq_terms import delivery_count, envelope_of, properties_of
 
@@ -144,7 +144,7 @@ class PlainPath(DataPath):
     def _on_mandatory_settled(self, number: int, task: asyncio.Task[Any]) -> None:
         came_back = not task.cancelled() and task.exception() is None
         if came_back and isinstance(task.result(), DeliveredMessage) and not self.ended:
-            self._listener.returned(number, NO_QUEUE)
+            self._listener.returned(number)
         self._on_settled(number, task)
 
     def _on_settled(self, number: int, task: asyncio.Task[Any]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from baton.transports.amqp import outgoing
 from baton.transports.amqp.confirms import Confirms
 from baton.transports.amqp.inbox import Heard, Inbox
-from baton.transports.amqp.path import NO_QUEUE, DataPath
+from baton.transports.amqp.path import DataPath
 from baton.transports.amqp.tap import Attached, Tap
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class TappedPath(DataPath, Attached):
 
     def _tell(self, heard: Heard) -> None:
         for number in heard.returned:
-            self._listener.returned(number, NO_QUEUE)
+            self._listener.returned(number)
         if heard.confirmed:
             self._listener.confirmed(heard.confirmed)
         if heard.refused:
@@ -174,7 +174,7 @@ class TappedPath(DataPath, Attached):
         """AMQP cannot say *publication*: it would be so the next time, too."""
         logger.error("A message to %r cannot be sent: %s", publication.exchange, reason)
         if not self.ended:
-            self._listener.returned(publication.number, f"it cannot be sent: {reason}")
+            self._listener.returned(publication.number)
             self._listener.confirmed([publication.number])
 
     def _acknowledge_soon(self) -> None:

@@ -190,8 +190,7 @@ class MemoryTransport(Transport):
                 self.close_channel(error)
                 break
             if publication.mandatory and not taken:
-                reason = "no queue takes that key"
-                self._tell(self._listener.returned, publication.number, reason)
+                self._tell(self._listener.returned, publication.number)
             (confirmed if all(taken) else refused).append(publication.number)
         if confirmed:
             self._tell(self._listener.confirmed, confirmed)
