@@ -94,21 +94,12 @@ class Results:
 
     def write(self, path: Path) -> None:
         """Keep it."""
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(self.document(), indent=1, ensure_ascii=False) + "\n")
+        write_json(path, self.document())
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """What was kept; raises WrongResults."""
-        try:
-            document = json.loads(path.read_text())
-        except FileNotFoundError:
-            raise WrongResults(
-                f"{path}: there is no such file; `hatch run bench` makes one"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise WrongResults(f"{path}: {error}") from None
-        return cls.of(document, str(path))
+        return cls.of(read_json(path, "hatch run bench"), str(path))
 
     @classmethod
     def of(cls, document: object, where: str = "results") -> Self:
@@ -128,3 +119,19 @@ class Results:
                         raise WrongResults(f"{where}: {figure}, {subject}: {each!r} is no sample")
                     results.add(figure, subject, float(each))
         return results
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Keep *document*, a line for each of its values: so a change of one is seen as that."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, maker: str) -> Any:
+    """What was kept there; raises WrongResults. *maker* is the command that makes it."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise WrongResults(f"{path}: there is no such file; `{maker}` makes one") from None
+    except (OSError, ValueError) as error:
+        raise WrongResults(f"{path}: {error}") from None

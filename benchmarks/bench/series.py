@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from bench.results import WrongResults
+from bench.results import WrongResults, read_json, write_json
 
 FORMAT: Final = 2
 
@@ -45,21 +44,13 @@ class Series:
 
 def write(all_of_them: list[Series], about: dict[str, Any], path: Path) -> None:
     """Keep them."""
-    path.parent.mkdir(exist_ok=True)
-    document = {"format": FORMAT, "about": about, "series": [asdict(each) for each in all_of_them]}
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    series = [asdict(each) for each in all_of_them]
+    write_json(path, {"format": FORMAT, "about": about, "series": series})
 
 
 def read(path: Path) -> tuple[list[Series], dict[str, Any]]:
     """What was kept, and where it was measured; raises WrongResults."""
-    try:
-        document = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise WrongResults(
-            f"{path}: there is no such file; `hatch run bench:growth` makes one"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise WrongResults(f"{path}: {error}") from None
+    document = read_json(path, "hatch run bench:growth")
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise WrongResults(f"{path}: not a growth of format {FORMAT}")
     found = []

@@ -114,13 +114,19 @@ Measured before.
 """
 
 
-def test_a_whole_run_is_saved_as_the_baseline_and_in_the_page(
-    kept: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def whole(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
+    """Results of a whole run, and a page that they may be saved in."""
     monkeypatch.setattr(page, "PAGE", kept / "performance.md")
     page.PAGE.write_text(PAGE)
     whole = results(600)
     whole.about["whole"] = True
+    return whole
+
+
+def test_a_whole_run_is_saved_as_the_baseline_and_in_the_page(
+    kept: Path, whole: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole.write(kept / "latest.json")
     assert run(monkeypatch, "--save") == 0
     assert Results.read(kept / "baseline.json") == whole
@@ -133,12 +139,8 @@ def test_a_whole_run_is_saved_as_the_baseline_and_in_the_page(
 
 
 def test_a_pulse_that_was_measured_is_saved_in_the_page(
-    kept: Path, monkeypatch: pytest.MonkeyPatch
+    kept: Path, whole: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page, "PAGE", kept / "performance.md")
-    page.PAGE.write_text(PAGE)
-    whole = results(600)
-    whole.about["whole"] = True
     whole.add("pulse_broker_cpu", "10,000 servers, every 15 s", 40)
     whole.add("pulse_service_cpu", "10,000 servers, every 15 s", 20)
     whole.write(kept / "latest.json")
