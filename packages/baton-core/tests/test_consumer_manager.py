@@ -162,6 +162,18 @@ async def nothing(consumer: Scripted, message: Message) -> None:
     return None
 
 
+def have_the_first_audit_fail(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of our own, once: no memory is left for the record of a command."""
+    audit, troubles = bench.manager._audit, [MemoryError("no memory")]
+
+    def failing(*arguments: Any) -> None:
+        if troubles:
+            raise troubles.pop()
+        audit(*arguments)
+
+    monkeypatch.setattr(bench.manager, "_audit", failing)
+
+
 def requested(message_id: str = "m", **values: Any) -> Envelope:
     return Envelope(message_id=message_id, reply_to="reply-key", **values)
 
@@ -802,14 +814,7 @@ async def test_a_fault_of_our_own_costs_one_command(
     bench: MakeBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk = bench(Scripted(answer))
-    audit, troubles = desk.manager._audit, [MemoryError("no memory")]
-
-    def failing(*arguments: Any) -> None:
-        if troubles:
-            raise troubles.pop()
-        audit(*arguments)
-
-    monkeypatch.setattr(desk.manager, "_audit", failing)
+    have_the_first_audit_fail(desk, monkeypatch)
     await desk.process(desk.delivery({"type": "x"}), desk.delivery({"type": "y"}))
     assert len(desk.acknowledged) == 2
     assert len(desk.bodies) == 2
@@ -1567,14 +1572,7 @@ async def test_after_a_fault_of_our_own_a_durable_command_is_kept(
     consumer.durable = True
     (key, *_) = consumer.routing_keys
     b = bench(consumer)
-    audit, troubles = b.manager._audit, [MemoryError("no memory")]
-
-    def failing(*arguments: Any) -> None:
-        if troubles:
-            raise troubles.pop()
-        audit(*arguments)
-
-    monkeypatch.setattr(b.manager, "_audit", failing)
+    have_the_first_audit_fail(b, monkeypatch)
     first, next_ = b.delivery({"type": "x"}, key=key), b.delivery({"type": "y"}, key=key)
     await b.process(first, next_)
     assert (b.rejected, b.acknowledged) == ([first], [next_])
@@ -1611,14 +1609,7 @@ async def test_a_fault_of_our_own_costs_one_command_that_is_not_run(
     consumer = Durable(answer)
     consumer.durable = durable
     b = bench(consumer)
-    audit, troubles = b.manager._audit, [MemoryError("no memory")]
-
-    def failing(*arguments: Any) -> None:
-        if troubles:
-            raise troubles.pop()
-        audit(*arguments)
-
-    monkeypatch.setattr(b.manager, "_audit", failing)
+    have_the_first_audit_fail(b, monkeypatch)
     long_ago = time.monotonic() - 60
     first = b.delivery({"type": "x"}, envelope=Envelope("a", expires=1), received=long_ago)
     next_ = b.delivery({"type": "y"})
