@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,10 +11,12 @@ import pytest
 import pytest_asyncio
 
 from brokers.vhost import Vhost, fresh_vhost
+from brokers.waiting import wait_until
 from browser.nginx import nginx
 from browser.window import Faults, Windows, launched
 from integration.browser.dashboards import (
     OPERATOR,
+    READY,
     VIEWER,
     Dashboard,
     Monitors,
@@ -76,8 +79,9 @@ async def monitors(vhost: Vhost, windows: Windows, tmp_path: Path) -> AsyncItera
 async def populated(
     rabbitmq: Broker, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Dashboard]:
-    """A dashboard with a fleet of :data:`SERVERS` in two environments, that many tests look at, and
-    a server that was expected and never came. What a test changes is another server's each."""
+    """A dashboard that knows a fleet of :data:`SERVERS` in two environments, that many tests look
+    at, and a server that was expected and never came. What a test changes is another server's
+    each."""
     folder = tmp_path_factory.mktemp("populated")
     inventory = folder / "inventory"
     inventory.write_text(f"{EXPECTED}\n")
@@ -87,6 +91,8 @@ async def populated(
             simulated(vhost.url, SERVERS, "--environments", "production,staging"),
             dashboard(vhost.url, folder, *options) as monitor,
         ):
+            known = await asyncio.to_thread(wait_until, lambda: monitor.knows(SERVERS), READY)
+            assert known, monitor.lines
             yield monitor
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import urllib.error
 import urllib.request
@@ -79,6 +80,12 @@ class Dashboard:
                 return True
         except (urllib.error.URLError, OSError):
             return False
+
+    def knows(self, servers: int) -> bool:
+        """Whether it has seen that many that are up. Until then a server has no page."""
+        with urllib.request.urlopen(f"{self.url}/api/fleet", timeout=5) as answer:
+            counts = json.load(answer)["counts"]
+        return bool(counts.get("up") == servers)
 
     def _signal(self, number: signal.Signals) -> int:
         assert self._process is not None
