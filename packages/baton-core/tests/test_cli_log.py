@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from baton.cli.log import JsonFormatter, setup_logging
+from baton.audit import Entry
+from baton.cli.log import JsonFormatter, TextFormatter, setup_logging
 from baton.cli.options import FORMATS, LEVELS
 from baton.command_log import CommandLog
 from baton.errors import ConfigurationError
@@ -76,21 +77,32 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, name: str, reason: str) -
     assert str(caught.value) == f"LOG_FILE: {file} cannot be written: {reason}"
 
 
+PONG = {"type": "pong", "note": 'größer "\x1b', "n": None}
+
+
 @pytest.mark.parametrize("style", FORMATS)
 @pytest.mark.parametrize(
-    ("text", "attribute"), [("%s", "baton_output"), ("audit %s", "baton_audit")]
+    ("text", "attribute", "subject"),
+    [("%s", "baton_output", PONG), ("audit %s", "baton_audit", Entry(PONG))],
 )
 def test_a_line_without_a_record_reads_as_one_with(
-    tmp_path: Path, style: str, text: str, attribute: str
+    tmp_path: Path, style: str, text: str, attribute: str, subject: dict[str, Any]
 ) -> None:
     file = tmp_path / "x.log"
     setup_logging("info", file, style)
-    subject = {"type": "pong", "note": "größer \x1b", "n": None}
-    CommandLog(logger, text, attribute).info(subject)
+    CommandLog(logger, text, attribute).info(str(subject) if type(subject) is Entry else subject)
     logger.info(text, subject, extra={attribute: subject})
     without, with_record = (TIME.sub("TIME", line) for line in file.read_text("utf-8").splitlines())
     assert without == with_record
     assert "TIME" in without
+
+
+@pytest.mark.parametrize("created", [0.0, 1750000000.0, 1750000000.0015, 1750000000.9995])
+def test_the_time_is_written_as_the_library_does(created: float) -> None:
+    record = logger.makeRecord("baton.x", logging.INFO, "", 0, "x", (), None)
+    record.created, record.msecs = created, int(created % 1 * 1000)
+    library = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")
+    assert TextFormatter().format(record) == library.format(record)
 
 
 def test_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:

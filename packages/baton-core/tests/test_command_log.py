@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from baton.command_log import CommandFormatter, CommandLog
+from baton.audit import Entry
+from baton.command_log import CommandFormatter, CommandLog, Subject
 from baton.gathering import GatheringHandler
 
 top = logging.getLogger("test_command_log")
@@ -25,7 +25,7 @@ class Tagging(CommandFormatter):
     def format(self, record: logging.LogRecord) -> str:
         return f"record: {record.getMessage()}"
 
-    def line(self, log: CommandLog, created: float, subject: Mapping[str, Any]) -> str:
+    def line(self, log: CommandLog, created: float, subject: Subject) -> str:
         return f"line: {log.message(subject)}"
 
 
@@ -169,6 +169,25 @@ def test_a_logger_that_does_not_propagate(says: Callable[[], str], other: Keepin
     finally:
         logger.propagate = True
     assert len(other.records) == 1
+
+
+def test_json_is_read_for_whoever_sees_the_record(
+    handler: GatheringHandler, says: Callable[[], str], other: Keeping
+) -> None:
+    text = '{"type": "pong", "note": "gr\\u00f6\\u00dfer"}'
+    logged = CommandLog(logger, "it said %s", "baton_audit", read=Entry.read)
+    logged.info(text)
+    (record,) = other.records
+    assert vars(record)["baton_audit"] == {"type": "pong", "note": "größer"}
+    assert record.getMessage() == f"it said {text}"
+    logger.removeHandler(other)
+    leave_pytest_out()
+    logged.info(text)
+    handler.write_gathered()
+    assert handler.stream.getvalue().splitlines() == [
+        f"record: it said {text}",
+        f"line: it said {text}",
+    ]
 
 
 def test_what_cannot_be_shown_hurts_nobody(

@@ -7,47 +7,63 @@ record, none is made: the handler gathers the line alone.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from baton.gathering import GatheringHandler
 
+Subject = Mapping[str, Any] | str
+"""What is logged of a command: a mapping, or one that is JSON already."""
 
-class CommandFormatter(logging.Formatter, ABC):
-    """A formatter that can do without a record of what is logged of a command."""
+
+class CommandFormatter(logging.Formatter):
+    """A formatter that can do without a record of what is logged of a command.
+
+    It is no ABC, since each line asks whether a formatter is one: 0.5 µs of an ABC, else 0.05.
+    """
 
     @abstractmethod
-    def line(self, log: CommandLog, created: float, subject: Mapping[str, Any]) -> str:
+    def line(self, log: CommandLog, created: float, subject: Subject) -> str:
         """How *subject*, logged to *log* at the time *created*, reads: as its record would."""
 
 
 class CommandLog:
     """Logs *text*, in which ``%s`` stands for the subject, at the level INFO to *logger*. The
-    subject is the record's attribute *attribute*, too.
+    subject is the record's attribute *attribute*, too: *read* makes a mapping of what is JSON.
 
     Whoever logs has :func:`~baton.gathering.write_gathered` called before anything of it is sent.
     """
 
-    def __init__(self, logger: logging.Logger, text: str, attribute: str) -> None:
+    def __init__(
+        self,
+        logger: logging.Logger,
+        text: str,
+        attribute: str,
+        read: Callable[[str], Mapping[str, Any]] = json.loads,
+    ) -> None:
         self.logger = logger
         self.text = text
         self.attribute = attribute
+        self._read = read
 
-    def info(self, subject: Mapping[str, Any]) -> None:
+    def info(self, subject: Subject) -> None:
         """Log that of *subject*, which is not empty; never raises."""
         if not self.logger.isEnabledFor(logging.INFO) or self._is_gathered(subject):
             return
+        if isinstance(subject, str):
+            subject = self._read(subject)
         extra = {self.attribute: subject}
         self.logger.info(self.text, subject, extra=extra, stacklevel=2)
 
-    def message(self, subject: Mapping[str, Any]) -> str:
+    def message(self, subject: Subject) -> str:
         """What the line says beside the time and the level."""
         return self.text % (subject,)
 
-    def _is_gathered(self, subject: Mapping[str, Any]) -> bool:
+    def _is_gathered(self, subject: Subject) -> bool:
         """Whether a handler has taken it without a record."""
         handler = _only_handler(self.logger)
         if handler is None or not isinstance(handler.formatter, CommandFormatter):

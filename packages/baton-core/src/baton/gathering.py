@@ -32,7 +32,7 @@ class GatheringHandler(logging.StreamHandler[Any]):
         latest; never raises."""
         self.acquire()
         try:
-            self._lines.append(line + self.terminator)
+            self._lines.append(line)
             self._size += len(line)
             if self._size > _MOST:
                 self.write_gathered()
@@ -42,7 +42,7 @@ class GatheringHandler(logging.StreamHandler[Any]):
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record*; never raises."""
         try:
-            line = self.format(record) + self.terminator
+            line = self.format(record)
         except RecursionError:
             raise  # as the library does
         except Exception:  # noqa: BLE001  (somebody's arguments)
@@ -81,7 +81,8 @@ class GatheringHandler(logging.StreamHandler[Any]):
         super().close()
 
     def _write_lines(self, record: logging.LogRecord) -> None:
-        text = "".join(self._lines)
+        self._lines.append("")  # the last one ends, too
+        text = self.terminator.join(self._lines)
         self._lines.clear()
         self._size = 0
         self.write(text, record)

@@ -6,12 +6,11 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from baton.command_log import CommandFormatter, CommandLog
+from baton.command_log import CommandFormatter, CommandLog, Subject
 from baton.errors import ConfigurationError
 from baton.gathering import GatheringHandler
 from baton.log_file import LogFile
@@ -53,7 +52,7 @@ class TextFormatter(CommandFormatter):
             line += f"\n{self.formatStack(record.stack_info)}"
         return line
 
-    def line(self, log: CommandLog, created: float, subject: Mapping[str, Any]) -> str:
+    def line(self, log: CommandLog, created: float, subject: Subject) -> str:
         """The line."""
         return _text_line(created, "INFO", log.message(subject))
 
@@ -78,21 +77,33 @@ class JsonFormatter(CommandFormatter):
             # Only an output is not Baton's own.
             return _ENCODER.encode(entry | {"output": _shown(output)})
 
-    def line(self, log: CommandLog, created: float, subject: Mapping[str, Any]) -> str:
+    def line(self, log: CommandLog, created: float, subject: Subject) -> str:
         """The line, in ASCII."""
         kind = log.attribute.removeprefix("baton_")
-        message = kind if kind == "audit" else log.message(subject)
-        entry = _json_entry(created, "INFO", log.logger.name, message)
-        return _ENCODER.encode(entry | {kind: subject})
+        if isinstance(subject, str):
+            message, told = kind, subject  # which the text repeats
+        else:
+            message, told = log.message(subject), _ENCODER.encode(subject)
+        return (
+            f'{{"time": "{to_iso(created)}", "level": "info", '
+            f'"logger": {_ENCODER.encode(log.logger.name)}, '
+            f'"message": {_ENCODER.encode(message)}, "{kind}": {told}}}'
+        )
 
 
 def _text_line(created: float, level: str, message: str) -> str:
-    return f"{_local_time(int(created))},{int(created % 1 * 1000):03d} {level:7} {message}"
+    return f"{_local_time(int(created * 1000))} {level:7} {message}"
 
 
-@lru_cache(maxsize=2)
-def _local_time(second: int) -> str:
-    """Kept: the records of a second follow each other."""
+@lru_cache(maxsize=4)
+def _local_time(milliseconds: int) -> str:
+    """Kept: a millisecond has many lines under load, and a command's lines are in one without."""
+    second, rest = divmod(milliseconds, 1000)
+    return f"{_local_second(second)},{rest:03d}"
+
+
+@lru_cache(maxsize=4)
+def _local_second(second: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
 
 
