@@ -94,7 +94,7 @@ def _repeated(
 ) -> tuple[str, str]:
     """The JSON of what most entries have in common: what was asked for, and where.
 
-    It is kept, and an entry takes 3 µs instead of 9. What may be long of it comes cut.
+    It is kept: to write all of an entry anew took 4 µs. What may be long of it comes cut.
     """
     what = {
         "sender": sender,
