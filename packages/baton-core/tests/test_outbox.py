@@ -11,18 +11,20 @@ import pytest
 from baton.errors import MessageTooLarge, OutboxFull
 from baton.message import BCC_HEADER, Envelope
 from baton.outbox import OVERHEAD, Outbox, Output
-from baton.transports import MAX_MESSAGE_SIZE
+from baton.transports import MAX_MESSAGE_SIZE, Publication
 
 
-def output(body: bytes = b"{}", confirmed: list[bytes] | None = None) -> Output:
-    told = None if confirmed is None else lambda: confirmed.append(body)
-    return Output("out", "", body, Envelope(message_id=body.decode()), confirmed=told)
+def output(number: int, body: bytes, told: list[bytes] | None = None, key: str = "") -> Output:
+    confirmed = None if told is None else lambda: told.append(body)
+    headers: dict[str, Any] = {}
+    envelope = Envelope(message_id=body.decode(), headers=headers)
+    return Output(Publication(number, "out", key, body, envelope), headers, confirmed)
 
 
 def put(outbox: Outbox, *bodies: bytes) -> None:
     for body in bodies:
         outbox.reserve(len(body), wait=False)
-        outbox.add(output(body))
+        outbox.add(output(next(outbox.numbers), body))
 
 
 def bodies(outbox: Outbox) -> list[bytes]:
@@ -44,7 +46,7 @@ def test_confirming_tells_who_asked() -> None:
     told: list[bytes] = []
     outbox = Outbox(100, 10_000)
     outbox.reserve(1, wait=False)
-    outbox.add(output(b"1", told))
+    outbox.add(output(1, b"1", told))
     outbox.confirm([1])
     assert told == [b"1"]
 
@@ -76,7 +78,7 @@ def test_what_was_refused_goes_to_monitors_and_to_its_requester_apart() -> None:
     told: list[bytes] = []
     outbox = Outbox(100, 10_000)
     outbox.reserve(1, wait=False)
-    both = output(b"1", told)
+    both = output(next(outbox.numbers), b"1", told)
     both.headers.update({BCC_HEADER: ["key"], "baton-seq": 0})
     outbox.add(both)
     outbox.take()
@@ -112,9 +114,7 @@ def test_what_a_requester_s_queue_refuses_for_long_is_given_up(
     told: list[bytes] = []
     outbox = Outbox(100, 10_000)
     outbox.reserve(1, wait=False)
-    one = output(b"1", told)
-    one.routing_key = "key"
-    outbox.add(one)
+    outbox.add(output(next(outbox.numbers), b"1", told, key="key"))
     for number in range(1, 6):
         outbox.refuse([number])
         outbox.again([number])
@@ -127,7 +127,7 @@ def test_what_a_requester_s_queue_refuses_for_long_is_given_up(
 
 def test_headers_may_change_until_it_is_sent() -> None:
     outbox = Outbox(100, 10_000)
-    one = output(b"1")
+    one = output(1, b"1")
     outbox.reserve(1, wait=False)
     outbox.add(one)
     assert not one.sent

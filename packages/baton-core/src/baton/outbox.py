@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, Final
 
 from baton.errors import MessageTooLarge, OutboxFull
-from baton.message import BCC_HEADER, Envelope
+from baton.message import BCC_HEADER
 from baton.text import shorten
 from baton.transports import MAX_MESSAGE_SIZE, Publication
 
@@ -33,47 +34,45 @@ is left of one whose node is dead, and whoever asked has gone with it."""
 
 @dataclass(slots=True, eq=False)
 class Output:
-    """An output that is not confirmed yet. Its headers may change until it is first sent.
+    """A publication that is not confirmed yet. The *headers* of its envelope may change until it is
+    first sent.
 
     *instead* makes the body to send in its place if the broker finds it too large; *refusals* is
     how often the broker has refused it.
     """
 
-    exchange: str
-    routing_key: str
-    body: bytes
-    envelope: Envelope
-    headers: dict[str, Any] = field(default_factory=dict)
+    publication: Publication
+    headers: dict[str, Any]
     confirmed: Callable[[], None] | None = None
     instead: Callable[[MessageTooLarge], bytes] | None = None
-    number: int = 0
     sent: bool = False
     refusals: int = 0
 
     @property
     def is_hopeless(self) -> bool:
         """Whether it is for one requester alone, whose queue has refused it for long."""
-        return bool(self.routing_key) and self.refusals >= _MOST_REFUSALS
+        return bool(self.publication.routing_key) and self.refusals >= _MOST_REFUSALS
 
-    def apart(self) -> list[Output]:
+    def apart(self, numbers: Iterator[int]) -> list[Output]:
         """It by itself, or what goes to the monitors and what goes to the requester, if one message
-        was for both. Both together are confirmed when each of them is."""
+        was for both: under fresh *numbers*. Both together are confirmed when each of them is."""
         headers = dict(self.headers)
         keys = headers.pop(BCC_HEADER, [])
-        if not keys:
-            return [self]
-        confirmed = None if self.confirmed is None else _last_of(1 + len(keys), self.confirmed)
+        confirmed = self.confirmed
+        if keys and confirmed is not None:
+            confirmed = _last_of(1 + len(keys), confirmed)
+        message = replace(
+            self.publication, envelope=replace(self.publication.envelope, headers=headers)
+        )
         return [
-            replace(self, routing_key=key, headers=headers, confirmed=confirmed)
-            for key in (self.routing_key, *keys)
+            replace(
+                self,
+                publication=replace(message, number=next(numbers), routing_key=key),
+                headers=headers,
+                confirmed=confirmed,
+            )
+            for key in (message.routing_key, *keys)
         ]
-
-    def publication(self) -> Publication:
-        """What goes to the transport."""
-        envelope = self.envelope
-        if envelope.headers is not self.headers:
-            envelope = replace(envelope, headers=self.headers)
-        return Publication(self.number, self.exchange, self.routing_key, self.body, envelope)
 
 
 class Outbox:
@@ -91,7 +90,8 @@ class Outbox:
         self._lock = threading.RLock()
         self._room = threading.Condition(self._lock)
         self._closed = False
-        self._number = 0
+        self.numbers = count(1)
+        """For what is published through it: each is taken once."""
         self._outputs: dict[int, Output] = {}
         self._unsent: list[Output] = []
         self._opened: Callable[[], None] = lambda: None
@@ -139,9 +139,7 @@ class Outbox:
 
     def add(self, output: Output) -> None:
         """Take *output*, whose room was reserved."""
-        self._number += 1
-        output.number = self._number
-        self._outputs[output.number] = output
+        self._outputs[output.publication.number] = output
         self._unsent.append(output)
 
     def take(self) -> list[Publication]:
@@ -149,7 +147,7 @@ class Outbox:
         outputs, self._unsent = self._unsent, []
         for output in outputs:
             output.sent = True
-        return [output.publication() for output in outputs]
+        return [output.publication for output in outputs]
 
     def rewind(self) -> None:
         """All that is not confirmed is to be sent again: its channel is lost."""
@@ -161,7 +159,7 @@ class Outbox:
         refused = [self._outputs[number] for number in numbers if number in self._outputs]
         for output in refused:
             output.refusals += 1
-        hopeless = [output.number for output in refused if output.is_hopeless]
+        hopeless = [output.publication.number for output in refused if output.is_hopeless]
         if hopeless:
             logger.warning(
                 "Gave up %d outputs to requesters, whose queues take nothing", len(hopeless)
@@ -176,10 +174,10 @@ class Outbox:
         for number in numbers:
             output = self._outputs.pop(number, None)
             if output is not None:
-                first, *others = output.apart()
+                first, *others = output.apart(self.numbers)
                 self.add(first)
                 for each in others:
-                    self.reserve_beyond(len(each.body))
+                    self.reserve_beyond(len(each.publication.body))
                     self.add(each)
 
     def confirm(self, numbers: Sequence[int]) -> None:
@@ -189,23 +187,26 @@ class Outbox:
     def shrink(self, limit: int) -> None:
         """Replace the outputs longer than *limit* bytes, which the broker would refuse for ever, by
         what is to be said instead; give up those that are still too long."""
-        large = [output for output in self._outputs.values() if len(output.body) > limit]
+        outputs = self._outputs.values()
+        large = [output for output in outputs if len(output.publication.body) > limit]
         given_up, saved = [], 0
         for output in large:
-            size, began = len(output.body), output.body[:400].decode("ascii", "replace")
+            body = output.publication.body
+            size, began = len(body), body[:400].decode("ascii", "replace")
             logger.error(
                 "The broker does not take an output of %s bytes, at most %s: %s",
                 f"{size:,}",
                 f"{limit:,}",
                 shorten(began),
             )
-            body = output.instead(MessageTooLarge(size, limit)) if output.instead else output.body
+            if output.instead is not None:
+                body = output.instead(MessageTooLarge(size, limit))
             if len(body) > limit:
-                del self._outputs[output.number]
+                del self._outputs[output.publication.number]
                 given_up.append(output)
             else:
                 saved += size - len(body)
-                output.body = body
+                output.publication = replace(output.publication, body=body)
         self._release(given_up, saved)
 
     def close(self) -> None:
@@ -217,7 +218,7 @@ class Outbox:
     def _release(self, outputs: Sequence[Output], saved: int = 0) -> None:
         if not outputs and not saved:
             return
-        size = saved + sum([len(output.body) + OVERHEAD for output in outputs])
+        size = saved + sum([len(output.publication.body) + OVERHEAD for output in outputs])
         with self._lock:
             # In here: a worker thread may claim, and then wait, in between.
             was_open = self.open

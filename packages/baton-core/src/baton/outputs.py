@@ -23,6 +23,7 @@ from baton.message import (
     encode_body,
 )
 from baton.outbox import Outbox, Output
+from baton.transports import Publication
 
 if TYPE_CHECKING:
     from baton.consumer import Consumer
@@ -107,23 +108,26 @@ class Outputs:
             headers[SEQUENCE_HEADER] = command.outputs
             correlation_id = command.delivery.envelope.message_id
             command.unconfirmed += 1
+        origin = self._origin
+        # By position: a keyword of a class costs a dictionary, 1 µs of an envelope's 1.5.
+        envelope = Envelope(
+            next(self._ids),
+            correlation_id,
+            None,  # nobody replies to an output
+            time.time(),
+            None,  # nor does it expire
+            origin.user_id,
+            origin.app_id,
+            CONTENT_TYPE,
+            True,  # persistent
+            headers,
+        )
+        number = next(self._outbox.numbers)
         output = Output(
-            exchange=self._origin.exchange_out,
-            routing_key=key,
-            body=body,
-            envelope=Envelope(
-                message_id=next(self._ids),
-                correlation_id=correlation_id,
-                timestamp=time.time(),
-                user_id=self._origin.user_id,
-                app_id=self._origin.app_id,
-                content_type=CONTENT_TYPE,
-                persistent=True,
-                headers=headers,
-            ),
-            headers=headers,
-            confirmed=None if command is None else lambda: self._confirmed(command),
-            instead=self._too_large,
+            Publication(number, origin.exchange_out, key, body, envelope),
+            headers,
+            None if command is None else lambda: self._confirmed(command),
+            self._too_large,
         )
         self._outbox.add(output)
         self._flush()
