@@ -102,6 +102,47 @@ def test_what_json_does_not_have_is_not_encoded() -> None:
         encode_body({"type": "info", "value": {1}})
 
 
+def test_a_circle_is_not_encoded() -> None:
+    circle: dict[str, Any] = {"type": "info"}
+    circle["circle"] = [circle]
+    with pytest.raises(ValueError, match="Circular reference"):
+        encode_body(circle)
+
+
+def test_what_is_nested_too_deeply_is_not_encoded() -> None:
+    value: list[Any] = []
+    for _ in range(200_000):
+        value = [value]
+    with pytest.raises(RecursionError):
+        encode_body({"type": "info", "value": value})
+
+
+VALUES: dict[str, Any] = {
+    "type": "ping",
+    "ü😀": [1, 1.5, 2**70, None, True, {"\x00": ["\ud83d"]}, ()],
+}
+
+
+def test_a_body_is_what_the_standard_library_makes_of_it() -> None:
+    """Whatever it is that makes it in there, and is not documented."""
+    text = json.dumps(VALUES, separators=(",", ":"))
+    assert encode_body(VALUES).decode() == text.replace(r'"\ud83d"', r'"\ufffd"')
+
+
+def test_without_cpython_s_own_encoder_a_body_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = encode_body(VALUES)
+    monkeypatch.setattr(json.encoder, "c_make_encoder", None)
+    monkeypatch.setattr("baton.message._encode", module._prepared(module._ENCODER))
+    assert encode_body(VALUES) == prepared
+    with pytest.raises(TypeError, match="set is not JSON serializable"):
+        encode_body({"type": "info", "value": {1}})
+
+
+def test_cpython_s_own_encoder_is_there() -> None:
+    """Without it all is right, but slower."""
+    assert callable(vars(json.encoder)["c_make_encoder"])
+
+
 @pytest.mark.parametrize(
     ("text", "arrives"),
     [

@@ -9,7 +9,7 @@ import json
 import math
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from itertools import islice
 from typing import Any, Final, NoReturn
@@ -205,12 +205,19 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
     takes it. Raises TypeError for a value that is not JSON, ValueError for NaN and Infinity, and
     for more than :data:`MOST_VALUES`.
     """
-    text = _ENCODER.encode(body)
+    text = _to_text(body)
     if _has_too_many_values(text):
         raise _NotJSON(_TOO_MANY)
     if _may_have_surrogates(text) and _PAIRED.fullmatch(text) is None:
         text = _SURROGATE.sub(lambda found: found["pair"] or r"\ufffd", text)
     return text.encode("ascii")
+
+
+def _to_text(body: Mapping[str, Any]) -> str:
+    try:
+        return "".join(_encode(body, 0))
+    except RecursionError:
+        return _ENCODER.encode(body)  # which tells a circle from what is nested too deeply
 
 
 def decode_body(raw: bytes) -> dict[str, Any]:
@@ -318,3 +325,20 @@ that does not end. Nothing is looked at twice."""
 _TOO_MANY = f"it has more than {MOST_VALUES:,} values"
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def _prepared(encoder: json.JSONEncoder) -> Callable[[object, int], Iterable[str]]:
+    """What *encoder* makes anew for each value, made once and without looking for circles: 1.2 of
+    the 2.4 µs of a pong. Not documented, and CPython's own, so *encoder* itself where it is not
+    there."""
+    make: Callable[..., Callable[[object, int], Iterable[str]]] | None = getattr(
+        json.encoder, "c_make_encoder", None
+    )
+    if make is None:
+        return lambda value, _: (encoder.encode(value),)
+    escape = json.encoder.encode_basestring_ascii
+    separators = encoder.key_separator, encoder.item_separator
+    return make(None, encoder.default, escape, None, *separators, False, False, False)
+
+
+_encode = _prepared(_ENCODER)

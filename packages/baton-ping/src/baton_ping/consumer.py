@@ -31,7 +31,7 @@ class PingConsumer(Consumer):
         """Answer a ping, or tell the facts; raise UnknownMessageType for anything else."""
         match message["type"]:
             case "ping":
-                self.notify(self.attributes)
+                self.notify({"type": "pong"})
             case "facts":
                 self.notify({"type": "facts", "facts": dict(self.server.facts)})
             case unknown:
