@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -84,6 +84,7 @@ class Channel(Watched):
         self._state = State()
         host = configuration.fqdn or socket.gethostname()
         self._inbound = _ConsumingLink(self, configuration, f"{extension.name} consumes {host}")
+        self.settle_after = self._inbound.settle_after
         self._outbound = _PublishingLink(
             self, configuration, f"{extension.name} publishes {host}", self._outbox
         )
@@ -151,7 +152,7 @@ class Channel(Watched):
         self._outbox.close()
         for manager in self.managers:
             manager.stop()
-        self.settle()
+        self._inbound.settle()
         await asyncio.gather(self._inbound.stop(), self._outbound.stop())
         return abandoned
 
@@ -166,10 +167,6 @@ class Channel(Watched):
         """*link* has reached the broker: so can the other one. Of two that pause for random times,
         the first ends both."""
         (self._outbound if link is self._inbound else self._inbound).try_now()
-
-    def settle(self) -> None:
-        """Acknowledge what is done with, without another turn of the loop."""
-        self._inbound.settle()
 
     def note_round(self, link: Link) -> None:
         """A link went round: tell the watchers of the pulse if both have."""
@@ -208,6 +205,8 @@ class _ConsumingLink(Link):
         }
         self._queues: dict[str, ConsumerManager] = {}
         self._consuming: set[str] = set()
+        self._settles = False
+        """Whether :meth:`settle` is about to be called."""
         self._done: list[Delivery] = []
         self._rejected: list[Delivery] = []
         self._stale_keys: dict[tuple[str, str], None] = {}
@@ -279,13 +278,13 @@ class _ConsumingLink(Link):
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Acknowledge *delivery* at the end of this turn of the loop, with its like."""
-        self._settle_soon()
         self._done.append(delivery)
+        self._settle_soon()
 
     def reject(self, delivery: Delivery) -> None:
         """Have *delivery* dead-lettered at the end of this turn of the loop."""
-        self._settle_soon()
         self._rejected.append(delivery)
+        self._settle_soon()
 
     def unbind(self, delivery: Delivery) -> None:
         """Take away the binding by which *delivery* came, with the next pulse. What is too much
@@ -295,8 +294,17 @@ class _ConsumingLink(Link):
             logger.warning('%s: nobody listens on "%s" any more', *map(printable, stale))
             self._stale_keys[stale] = None
 
+    def settle_after(self, work: Callable[[], None]) -> None:
+        """Do *work*, and settle what it is done with without another turn of the loop."""
+        self._settles = True
+        try:
+            work()
+        finally:
+            self.settle()
+
     def settle(self) -> None:
         """Acknowledge what is done with, and reject what is to be."""
+        self._settles = False
         write_gathered()  # of what is done
         done, self._done = self._done, []
         rejected, self._rejected = self._rejected, []
@@ -314,7 +322,8 @@ class _ConsumingLink(Link):
                 self.transport.give_back(returned)
 
     def _settle_soon(self) -> None:
-        if not self._done and not self._rejected:
+        if not self._settles:
+            self._settles = True
             asyncio.get_running_loop().call_soon(self.settle)
 
     async def stop_consuming(self) -> None:
@@ -414,8 +423,7 @@ class _PublishingLink(Link):
     def confirmed(self, numbers: Sequence[int]) -> None:
         self._unconfirmed_since = None
         self.overtaken()
-        self._outbox.confirm(numbers)
-        self._channel.settle()
+        self._channel.settle_after(lambda: self._outbox.confirm(numbers))
         self._look_if_drained()
         if self.doubt:
             self.doubt = ""

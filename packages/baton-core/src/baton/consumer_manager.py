@@ -432,7 +432,7 @@ class ConsumerManager:
             self._outputs.end(command, outcome)
             self._audit(command, outcome, type)
             if not command.unconfirmed:
-                self._complete(command)
+                self._done_with(command)
         except BaseException:
             self._give_up(command)
             raise
@@ -450,24 +450,22 @@ class ConsumerManager:
             self._outlet.flush_soon()
 
     def _confirmed(self, command: Command) -> None:
+        """One of its outputs is, perhaps the last."""
         command.unconfirmed -= 1
-        if not command.unconfirmed:
-            self._complete(command)
-
-    def _complete(self, command: Command) -> None:
-        """Nothing that *command* said is unconfirmed."""
-        if command.finished and command in self._running:
+        if command.finished and not command.unconfirmed:
             self._done_with(command)
 
     def _give_up(self, command: Command) -> None:
         """Something of ours failed (no memory is left, say): it must not be in the way."""
         command.finished = True
         command.rejected = self.durable  # kept among the dead letters
-        if command in self._running:
-            self._done_with(command)
+        self._done_with(command)
 
     def _done_with(self, command: Command) -> None:
-        self._running.discard(command)
+        """Nothing more comes of *command*, if it was not given up, or given back, before."""
+        if command not in self._running:
+            return
+        self._running.remove(command)
         for delivery in command.doubles:
             self._source.acknowledge(delivery)
         if command.rejected:

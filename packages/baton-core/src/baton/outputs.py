@@ -6,6 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +127,7 @@ class Outputs:
         output = Output(
             Publication(number, origin.exchange_out, key, body, envelope),
             headers,
-            None if command is None else lambda: self._confirmed(command),
+            None if command is None else partial(self._confirmed, command),
             self._too_large,
         )
         self._outbox.add(output)

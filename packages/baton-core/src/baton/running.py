@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from baton.errors import DeliveryLimitReached, Stopping
@@ -30,7 +30,7 @@ class Command:
     acknowledged: bool = False
     rejected: bool = False
     lost: bool = False
-    doubles: list[Delivery] = field(default_factory=list)
+    doubles: tuple[Delivery, ...] = ()
     outputs: int = 0
     unconfirmed: int = 0
     finished: bool = False
@@ -57,12 +57,12 @@ class Command:
     def lose(self) -> None:
         """The channel that it came on is lost."""
         self.lost = True
-        self.doubles.clear()
+        self.doubles = ()
 
     def come_again(self, delivery: Delivery) -> None:
         """*delivery* brings it, too: by another key, or because it was delivered again."""
         if not self.lost:
-            self.doubles.append(self.delivery)
+            self.doubles += (self.delivery,)
         self.delivery = delivery
         self.lost = False
 
