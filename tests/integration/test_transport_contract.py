@@ -22,6 +22,7 @@ from baton.transports import (
     Transport,
     open_transport,
 )
+from baton.transports.amqp.socket import Socket
 from integration.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -259,6 +260,35 @@ async def test_declaring_again_is_no_fault(open_session: OpenSession) -> None:
     await transport.consume("contract.q", 10)
     transport.publish([publication(1, "a"), publication(2, "b")])
     await seen.until(lambda: len(seen.deliveries) == 2)
+
+
+async def test_a_topology_is_declared_in_one_write(
+    vhost: Vhost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets: list[Socket] = []
+
+    def socket(*arguments: Any) -> Socket:
+        sockets.append(Socket(*arguments))
+        return sockets[-1]
+
+    monkeypatch.setattr("baton.transports.rabbitmq.Socket", socket)
+    settings = vhost.configuration()
+    transport = open_transport(settings, settings.endpoints[0], Recorder(), "contract")
+    await transport.open()
+    await transport.declare(topology("a"))
+    writer = sockets[0].writer
+    assert writer is not None
+    writes: list[bytes] = []
+    write = writer.transport.write
+
+    def counted(data: bytes) -> None:
+        writes.append(data)
+        write(data)
+
+    monkeypatch.setattr(writer.transport, "write", counted)
+    await transport.declare(topology(*(f"key {number}" for number in range(100))))
+    assert len(writes) == 2, "what is asserted, and what is answered"
+    await transport.close()
 
 
 async def test_another_durability_is_a_mismatch_and_deliveries_go_on(

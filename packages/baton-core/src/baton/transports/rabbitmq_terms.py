@@ -1,14 +1,19 @@
-"""Baton's terms in aiormq's: an envelope as AMQP properties, and the way back."""
+"""Baton's terms in aiormq's: an envelope as AMQP properties, and the way back; a topology as the
+requests that assert it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pamqp.commands import Basic
+from pamqp.base import Frame
+from pamqp.commands import Basic, Exchange, Queue
 
 from baton.message import Envelope
+
+if TYPE_CHECKING:
+    from baton.transports.base import Topology
 
 _COUNT_HEADER: Final = "x-delivery-count"
 
@@ -53,3 +58,30 @@ def delivery_count(headers: Mapping[str, Any] | None, redelivered: bool | None) 
     until it counts."""
     count = (headers or {}).get(_COUNT_HEADER) if redelivered else 0
     return count if isinstance(count, int) and count > 0 else 0
+
+
+def requests_for(topology: Topology) -> Iterator[Frame]:
+    """What asserts *topology*, in order, none of which is answered."""
+    for exchange in topology.exchanges:
+        yield Exchange.Declare(
+            exchange=exchange.name,
+            exchange_type=exchange.kind,
+            durable=exchange.durable,
+            nowait=True,
+        )
+    for queue in topology.queues:
+        yield Queue.Declare(
+            queue=queue.name,
+            durable=queue.durable,
+            exclusive=queue.exclusive,
+            nowait=True,
+            arguments=dict(queue.arguments),
+        )
+    for binding in topology.bindings:
+        yield Queue.Bind(
+            queue=binding.queue,
+            exchange=binding.exchange,
+            routing_key=binding.key,
+            nowait=True,
+            arguments=dict(binding.arguments),
+        )
