@@ -30,7 +30,7 @@ WHOLE = Envelope(
     user_id="guest",
     app_id="baton",
     persistent=True,
-    headers={"baton-version": 1, "baton-target": ["a", "b"], "end": {"outputs": 2}},
+    headers={"baton-target": ["a", "b"], "baton-version": 1, "end": {"outputs": 2}},
 )
 
 

@@ -18,17 +18,19 @@ from baton.transports.amqp.tables import (
     encode_table,
 )
 
+# In the order of the keys, in which pamqp writes them.
 EVERY_TYPE: dict[str, Any] = {
-    "text": "ü",
-    "empty": "",
-    "yes": True,
-    "no": False,
-    "numbers": [0, -1, 127, 128, -129, 40_000, 70_000, -70_000, 3_000_000_000, 2**40, -(2**63)],
-    "half": 0.5,
-    "nothing": None,
-    "moment": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     "bytes": bytearray(b"\x00\xff"),
-    "deep": {"a": [{"b": [[]]}], "": {}},
+    "deep": {"": {}, "a": [{"b": [[]]}]},
+    "empty": "",
+    "half": 0.5,
+    "long": "ü" * 500,
+    "moment": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    "no": False,
+    "nothing": None,
+    "numbers": [0, -1, 127, 128, -129, 40_000, 70_000, -70_000, 3_000_000_000, 2**40, -(2**63)],
+    "text": "ü",
+    "yes": True,
 }
 
 
@@ -43,6 +45,28 @@ def test_every_type_goes_there_and_back_as_pamqp_has_it() -> None:
     encoded = encode_table(EVERY_TYPE)
     assert encoded == encode.field_table(EVERY_TYPE)
     assert decode_table(encoded, 0) == (EVERY_TYPE, len(encoded))
+
+
+def test_integers_take_the_least_room() -> None:
+    edges = [sign * 2**bits + off for sign in (1, -1) for bits in range(64) for off in (-1, 0, 1)]
+    for number in edges:
+        table: dict[str, Any] = {"n": number}
+        if -(2**63) <= number < 2**63:
+            assert encode_table(table) == encode.field_table(table)
+        else:
+            with pytest.raises(ValueError, match="no room"):
+                encode_table(table)
+
+
+def test_what_is_equal_is_not_taken_for_the_same() -> None:
+    for value in (1, True, 1.0, Decimal(1), 0, False, 0.0, "1"):
+        table: dict[str, Any] = {"same": value}
+        assert encode_table(table) == encode.field_table(table)
+
+
+def test_keys_stay_in_their_order() -> None:
+    encoded = encode_table({"b": 1, "a": 2})
+    assert list(decode_table(encoded, 0)[0]) == ["b", "a"]
 
 
 @pytest.mark.parametrize(

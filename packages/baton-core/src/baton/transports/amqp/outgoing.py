@@ -29,7 +29,6 @@ def publish(channel: int, publication: Publication, frame_limit: int) -> bytes:
 
     Raises TypeError, ValueError or struct.error for what cannot be said on the wire.
     """
-    method = _method(publication.exchange, publication.routing_key, publication.mandatory)
     properties = encode_properties(publication.envelope)
     body = publication.body
     size = len(body)
@@ -37,9 +36,7 @@ def publish(channel: int, publication: Publication, frame_limit: int) -> bytes:
     if carried > frame_limit:
         raise ValueError(f"Properties of {carried:,} bytes, at most {frame_limit:,}")
     parts = [
-        HEAD.pack(METHOD, channel, len(method)),
-        method,
-        _END,
+        _method(channel, publication.exchange, publication.routing_key, publication.mandatory),
         _CONTENT.pack(HEADER, channel, carried, 60, 0, size),
         properties,
         _END,
@@ -54,10 +51,11 @@ def publish(channel: int, publication: Publication, frame_limit: int) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _method(exchange: str, routing_key: str, mandatory: bool) -> bytes:
-    """What says where a message goes: outputs have the same few places all the time."""
+def _method(channel: int, exchange: str, routing_key: str, mandatory: bool) -> bytes:
+    """The frame that says where a message goes: outputs have the same few places all the time."""
     bits = _MANDATORY if mandatory else _NOT_MANDATORY
-    return _PUBLISH.pack(60, 40, 0) + short(exchange) + short(routing_key) + bits
+    method = _PUBLISH.pack(60, 40, 0) + short(exchange) + short(routing_key) + bits
+    return HEAD.pack(METHOD, channel, len(method)) + method + _END
 
 
 def acknowledge(channel: int, tag: int, multiple: bool) -> bytes:

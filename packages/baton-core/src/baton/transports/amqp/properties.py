@@ -139,10 +139,9 @@ def encode_properties(envelope: Envelope) -> bytes:
     if envelope.reply_to:
         flags |= _REPLY_TO
         parts.append(short(envelope.reply_to))
-    expiration = envelope.expiration
-    if expiration is not None:
+    if envelope.expires is not None:
         flags |= _EXPIRATION
-        parts.append(short(expiration))
+        parts.append(short(envelope.expiration or ""))
     if envelope.message_id:
         flags |= _MESSAGE_ID
         parts.append(short(envelope.message_id))

@@ -47,15 +47,23 @@ _FIXED: Final = {
         "d": ">d",
     }.items()
 }
-_INTEGERS: Final = (
-    (-(2**7), 2**7, b"b", struct.Struct(">b")),
-    (-(2**15), 2**15, b"s", struct.Struct(">h")),
-    (0, 2**16, b"u", struct.Struct(">H")),
-    (-(2**31), 2**31, b"I", struct.Struct(">i")),
-    (0, 2**32, b"i", struct.Struct(">I")),
-    (-(2**63), 2**63, b"l", struct.Struct(">q")),
-)
-_SMALL: Final = tuple(b"b" + _U8.pack(number) for number in range(2**7))
+
+_KINDS: Final = {
+    letter: (ord(letter), struct.Struct(f">B{code}"))
+    for letter, code in {"b": "b", "s": "h", "u": "H", "I": "i", "i": "I", "l": "q"}.items()
+}
+_POSITIVE: Final = [_KINDS[each] for each in "b" * 8 + "s" * 8 + "u" + "I" * 15 + "i" + "l" * 31]
+_NEGATIVE: Final = [_KINDS[each] for each in "b" * 8 + "s" * 8 + "I" * 16 + "l" * 32]
+"""The smallest type for an integer of so many bits, and its form: a letter, then the number."""
+
+_FEW: Final = 2**7
+_SHORT_TEXT: Final = 64
+"""A number below this, and a text not longer than that, is likely to be said again."""
+
+_FAMILIAR: Final = 4096
+"""Entries that are kept encoded: two for each of 2,000 simulated servers. That saves 1.7 of 3.9 µs
+for the headers of an output, 0.3 where they are more."""
+
 _LIST, _TABLE, _TEXT = ord("A"), ord("F"), ord("S")
 
 
@@ -89,15 +97,16 @@ def decode_timestamp(seconds: int) -> float:
 
 
 def encode_table(table: Mapping[str, Any]) -> bytes:
-    """*table* in bytes. Raises TypeError for a value that a header cannot have, ValueError or
+    """*table* in bytes, in its own order. Raises TypeError for a value that a header cannot have, ValueError or
     struct.error for one out of its range."""
-    parts = []
-    for key in sorted(table):
-        value = table[key]
-        encode = _USUAL.get(type(value), _encode_value)
-        parts.append(_encode_key(key))
-        parts.append(encode(value))
-    encoded = b"".join(parts)
+    entries = []
+    for key, value in table.items():
+        kind = type(value)
+        if (kind is int and 0 <= value < _FEW) or (kind is str and len(value) <= _SHORT_TEXT):
+            entries.append(_familiar_entry(key, value))
+        else:
+            entries.append(_encode_key(key) + _USUAL.get(kind, _encode_value)(value))
+    encoded = b"".join(entries)
     return _U32.pack(len(encoded)) + encoded
 
 
@@ -188,6 +197,12 @@ def _encode_key(key: str) -> bytes:
     return _U8.pack(len(name)) + name
 
 
+@lru_cache(maxsize=_FAMILIAR)
+def _familiar_entry(key: str, value: int | str) -> bytes:
+    """Of what headers say again and again: a version, an instance, an outcome, a server."""
+    return _encode_key(key) + _USUAL[type(value)](value)
+
+
 def _encode_value(value: object) -> bytes:
     """Of whatever type: those that are not usual look like one of them, or are seldom."""
     if isinstance(value, str):
@@ -222,12 +237,14 @@ def _encode_list(value: Sequence[Any]) -> bytes:
 
 
 def _encode_integer(value: int) -> bytes:
-    if 0 <= value < len(_SMALL):
-        return _SMALL[value]
-    for least, beyond, kind, form in _INTEGERS:
-        if least <= value < beyond:
-            return kind + form.pack(value)
-    raise ValueError(f"A header has no room for {value}")
+    if value >= 0:
+        kinds, bits = _POSITIVE, value.bit_length()
+    else:
+        kinds, bits = _NEGATIVE, (~value).bit_length()
+    if bits >= len(kinds):
+        raise ValueError(f"A header has no room for {value}")
+    letter, form = kinds[bits]
+    return form.pack(letter, value)
 
 
 _USUAL: Final[Mapping[type, Callable[[Any], bytes]]] = {
