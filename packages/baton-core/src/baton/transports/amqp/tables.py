@@ -97,8 +97,8 @@ def decode_timestamp(seconds: int) -> float:
 
 
 def encode_table(table: Mapping[str, Any]) -> bytes:
-    """*table* in bytes, in its own order. Raises TypeError for a value that a header cannot have, ValueError or
-    struct.error for one out of its range."""
+    """*table* in bytes, in its own order. Raises TypeError for a value that a header cannot have,
+    ValueError or struct.error for one out of its range."""
     entries = []
     for key, value in table.items():
         kind = type(value)
