@@ -54,6 +54,16 @@ async def reach(service: Service, phase: Phase, timeout: float = 30) -> None:
             await changed.wait()
 
 
+@asynccontextmanager
+async def reaching(service: Service, phase: Phase, timeout: float = 30) -> AsyncIterator[None]:
+    """What is done in the block has *service* reach *phase*, however soon it leaves it again."""
+    reached = asyncio.Event()
+    service.watch(lambda state: reached.set() if state.phase is phase else None)
+    yield
+    async with asyncio.timeout(timeout):
+        await reached.wait()
+
+
 async def ask(
     configuration: Configuration,
     message: dict[str, Any],

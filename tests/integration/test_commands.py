@@ -32,7 +32,7 @@ from baton.where import parse
 from baton_ping.api import PingAPI
 from brokers.vhost import Vhost
 from integration.recorder import Recorder
-from integration.running import WEB01, process, reach, running
+from integration.running import WEB01, process, reach, reaching, running
 
 IN, OUT = Exchange("baton_ping_in"), Exchange("baton_ping_out")
 SERVERS = 50
@@ -203,8 +203,8 @@ async def test_what_is_held_outlives_a_lost_connection_and_is_done_once(
             ]
             plain = await requester.publish({"type": "ping"}, WEB01.fqdn)
             await requester.until(lambda: requester.ends(plain))
-        await asyncio.to_thread(vhost.close_connections)
-        await reach(service, Phase.DISCONNECTED)
+        async with reaching(service, Phase.DISCONNECTED):
+            await asyncio.to_thread(vhost.close_connections)
         await reach(service, Phase.READY)
         async with requesting(configuration, requester.key) as again:
             await again.until(lambda: len(again.deliveries) == 2)

@@ -184,10 +184,10 @@ async def _sees_again(monitor: Dashboard) -> None:
     assert await asyncio.to_thread(wait_until, sees, HEARD), monitor.lines
 
 
-async def _is_up(monitor: Dashboard, fqdn: str = WEB01.fqdn) -> None:
+async def _is_up(monitor: Dashboard) -> None:
     def is_up() -> bool:
         servers = fetch(monitor, "/api/servers")["servers"]
-        return any(each["fqdn"] == fqdn and each["state"] == "up" for each in servers)
+        return any(each["fqdn"] == WEB01.fqdn and each["state"] == "up" for each in servers)
 
     assert await asyncio.to_thread(wait_until, is_up, HEARD), monitor.lines
 
@@ -259,7 +259,8 @@ async def test_an_environment_that_falls_silent_is_one_incident(
 ) -> None:
     async with dashboard(vhost.url, tmp_path, "--ping-every", "0.5") as monitor:
         async with simulated(vhost.url, 20, "--environments", "staging"):
-            await _is_up(monitor, "sim00020.example.org")
+            known = await asyncio.to_thread(wait_until, lambda: monitor.knows(20), HEARD)
+            assert known, monitor.lines
 
         def incidents() -> list[Any]:
             return list(fetch(monitor, "/api/incidents")["incidents"])

@@ -91,7 +91,7 @@ def test_a_ping_expects_the_servers_that_the_dashboard_knows(vhost: Vhost, tmp_p
             assert json.loads(complete.out)["expected"] == 2
             second.signal(signal.SIGKILL)
             second.wait()
-            arguments[-1] = "1"
+            arguments[-1] = "3"
             incomplete = command(*arguments)
     assert incomplete.code == 1
     assert json.loads(incomplete.out)["missing"] == {"count": 1, "names": [WEB02]}
@@ -106,7 +106,7 @@ def test_what_came_too_late_is_told(vhost: Vhost, tmp_path: Path) -> None:
         second.signal(signal.SIGSTOP)
         expected = tmp_path / "expected"
         expected.write_text(f"{WEB01}\n{WEB02}\n")
-        options = ["--expect-file", str(expected), "--timeout", "1", "--json", "--url", vhost.url]
+        options = ["--expect-file", str(expected), "--timeout", "3", "--json", "--url", vhost.url]
         asked = command("ping", "production", *options)
         assert asked.code == 1
         run = json.loads(asked.out)["id"]

@@ -22,7 +22,7 @@ from baton.transports import (
 from brokers.broker import Broker
 from brokers.vhost import Vhost
 from integration.recorder import Recorder
-from integration.running import WEB01, answers_within, process, reach, running
+from integration.running import WEB01, answers_within, process, reach, reaching, running
 
 QUICK = {"pulse": 0.5, "deadline": 1.0, "reconnect_max": 0.3}
 """Settings with which a test does not wait for what only the pulse can tell."""
@@ -60,10 +60,8 @@ async def test_an_input_exchange_made_anew_by_somebody_else(vhost: Vhost) -> Non
 async def test_closed_connections(vhost: Vhost) -> None:
     configuration = vhost.configuration(**QUICK)
     async with running(configuration) as service:
-        lost = asyncio.create_task(reach(service, Phase.DISCONNECTED))
-        await asyncio.sleep(0)
-        await asyncio.to_thread(vhost.close_connections)
-        await lost
+        async with reaching(service, Phase.DISCONNECTED):
+            await asyncio.to_thread(vhost.close_connections)
         await reach(service, Phase.READY)
         assert await answers_within(configuration, 10) < 10
 

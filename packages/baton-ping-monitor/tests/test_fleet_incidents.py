@@ -192,4 +192,4 @@ def test_thousands_of_environments_do_not_hold_up_the_loop() -> None:
         assert len(scene.open) == environments
         return min(rounds)
 
-    assert cost(10_000) < 15 * cost(2_000)
+    assert cost(5_000) < 15 * cost(1_000)

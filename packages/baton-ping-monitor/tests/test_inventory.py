@@ -58,7 +58,7 @@ def test_servers_and_their_environments(name: str, text: str, tmp_path: Path) ->
         ("fleet.yaml", "- a\n- {name: b}\n", ", line 2: a name and an environment should be texts"),
         ("fleet.yaml", "- a\n- b c\n", ', line 2: "b c" is no name of a server'),
         ("fleet.yaml", "- a\n- @\n", NO_TOKEN),
-        ("fleet.yaml", "[" * 700, " is not valid YAML"),
+        ("fleet.yaml", "[" * 600, " is not valid YAML"),
         ("fleet.json", '{"a": 1}', ": it should be a list of servers"),
         ("fleet.json", '["a", 5]', ", entry 2: a name and an environment should be texts"),
     ],

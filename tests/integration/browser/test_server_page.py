@@ -46,6 +46,7 @@ async def test_its_outputs_are_the_events_page_of_it(
     await expect(page.locator(".events li").first).to_contain_text("pong")
     await page.locator(".box-head", has_text="Outputs").get_by_role("link", name="All").click()
     await expect(page.get_by_label("Server")).to_have_value("sim00008.example.org")
+    await page.wait_for_load_state()
     servers = await page.locator(".events .server").all_text_contents()
     assert set(servers) == {"sim00008.example.org"}
 
