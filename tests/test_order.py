@@ -14,7 +14,7 @@ def test_what_takes_long_is_there(name: str) -> None:
     assert (ROOT / name).is_file()
 
 
-def test_long_ones_come_first_and_those_with_a_rabbitmq_last() -> None:
+def test_long_ones_come_first_and_those_with_a_rabbitmq_are_spread_among_the_others() -> None:
     given = [
         "tests/integration/test_stop.py",
         "tests/integration/test_daemon.py",
@@ -25,8 +25,8 @@ def test_long_ones_come_first_and_those_with_a_rabbitmq_last() -> None:
     ordered = in_order([ROOT / name for name in given], ROOT)
     assert [str(file.relative_to(ROOT)) for file in ordered] == [
         "packages/baton-core/tests/test_cli_process.py",
-        "packages/baton-core/tests/test_text.py",
-        "docs/usage.md",
         "tests/integration/test_daemon.py",
+        "packages/baton-core/tests/test_text.py",
         "tests/integration/test_stop.py",
+        "docs/usage.md",
     ]
