@@ -115,13 +115,13 @@ class WorkService(Service):
         outbox.take = taken  # type: ignore[method-assign]
 
     def _note_progress(self, kind: Kind, output: Output) -> None:
-        if json.loads(output.body)["type"] == "progress":
+        if json.loads(output.publication.body)["type"] == "progress":
             self._note_output(kind, output, output.headers[SEQUENCE_HEADER])
 
     def _note_output(self, kind: Kind, output: Output, seq: int) -> None:
         self.history.add(
             kind,
-            id=output.envelope.correlation_id,
+            id=output.publication.envelope.correlation_id,
             server=self.server.fqdn,
             seq=seq,
             detail=self.instance,
