@@ -81,11 +81,12 @@ def in_order(files: Iterable[Path], root: Path) -> list[Path]:
             first.append(file)
         else:
             computing.append(file)
-    return [*first, *_mixed(waiting, computing)]
+    return [*first, *_mixed(computing, waiting)]
 
 
 def _mixed(*kinds: Sequence[Path]) -> list[Path]:
-    """Each kind in its order, and spread evenly over the whole."""
+    """Each kind in its order, and spread evenly over the whole; of two kinds that have as many, the
+    first begins."""
     placed = [
         ((number + 0.5) / len(files), file) for files in kinds for number, file in enumerate(files)
     ]

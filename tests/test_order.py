@@ -25,8 +25,16 @@ def test_long_ones_come_first_and_those_with_a_rabbitmq_are_spread_among_the_oth
     ordered = in_order([ROOT / name for name in given], ROOT)
     assert [str(file.relative_to(ROOT)) for file in ordered] == [
         "packages/baton-core/tests/test_cli_process.py",
-        "tests/integration/test_daemon.py",
         "packages/baton-core/tests/test_text.py",
-        "tests/integration/test_stop.py",
+        "tests/integration/test_daemon.py",
         "docs/usage.md",
+        "tests/integration/test_stop.py",
     ]
+
+
+def test_one_that_needs_a_rabbitmq_leaves_time_to_prepare_it() -> None:
+    stop, text = (
+        ROOT / "tests/integration/test_stop.py",
+        ROOT / "packages/baton-core/tests/test_text.py",
+    )
+    assert in_order([stop, text], ROOT) == [text, stop]
