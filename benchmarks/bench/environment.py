@@ -36,8 +36,7 @@ def needed(roots: tuple[str, ...] = ROOTS) -> dict[str, Distribution]:
             required = NAME.match(line)
             if required is not None and "extra ==" not in line:
                 waiting.append(required[0])
-    # What pydantic-settings[yaml] adds.
-    return found if "pyyaml" in found else found | needed(("pyyaml",))
+    return found
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import pickle
+import subprocess
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -193,6 +194,20 @@ def test_a_missing_default_file_is_noted(caplog: pytest.LogCaptureFixture) -> No
             "Could not find a baton configuration file at /etc/baton-of-a-test/baton-of-a-test.cfg",
         )
     ]
+
+
+def test_yaml_is_imported_where_there_is_a_file(
+    tmp_path: Path, run: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """It takes a twentieth of the time that a service needs until it is ready."""
+    file = tmp_path / "x.cfg"
+    program = (
+        "import sys; from baton.configuration import Configuration; "
+        "print(Configuration.load(sys.argv[1]).colour, 'yaml' in sys.modules)"
+    )
+    assert run("-c", program, str(file)).stdout == "None False\n"
+    file.write_text("COLOUR: blue")
+    assert run("-c", program, str(file)).stdout == "blue True\n"
 
 
 def test_a_file_whose_name_has_braces(tmp_path: Path) -> None:
