@@ -20,7 +20,7 @@ from typing import Final
 from click.testing import CliRunner
 
 from baton import Configuration, Server
-from baton.cli.main import baton
+from baton.cli.group import baton
 from baton.simulation import Character, Simulation
 from baton.testing.background import BackgroundLoop
 from baton_ping.extension import extension

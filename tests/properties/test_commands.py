@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.cli.main import baton
+from baton.cli.group import baton
 from baton.consumer import Consumer
 from baton.errors import InvalidMessage
 from baton.fleet import Amount

@@ -11,16 +11,20 @@ import secrets
 import ssl
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+import baton
+import baton_ping
 from baton import Collector, Configuration, Consumer, Message, Reply, Server, Service
 from baton.cli.fleet.asking import ask
 from baton.cli.fleet.collecting import Question
@@ -104,6 +108,20 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", "")).startswith(str(folder)):
             del sys.modules[name]
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> list[str]:
+    """A ``sys.path`` on which nothing is installed but Baton and baton-ping, not even what these
+    need."""
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    for name, package in (("baton_core", baton), ("baton_ping", baton_ping)):
+        (found,) = Path(str(distribution(name).locate_file(""))).glob(f"{name}-*.dist-info")
+        (folder / found.name).symlink_to(found)
+        (folder / package.__name__).symlink_to(Path(str(package.__file__)).parent)
+    standard = sysconfig.get_path("stdlib")
+    return [str(folder), standard, f"{standard}/lib-dynload"]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from baton.cli import dead_letters as command
-from baton.cli.main import baton
+from baton.cli.group import baton
 from baton.configuration import Configuration
 from baton.dead_letters import DeadLetters
 from baton.durable import dead_letters

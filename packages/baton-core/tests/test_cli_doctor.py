@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from baton.cli.main import baton
+from baton.cli.group import baton
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from baton.cli.facts import facts
-from baton.cli.main import baton
+from baton.cli.group import baton
 from baton.facts import built_in_facts
 
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from click.testing import Result as Ended
 
-from baton.cli.main import baton
+from baton.cli.group import baton
 from baton.fleet import Result, Run, Runs
 
 SENT = 1_750_000_000.0

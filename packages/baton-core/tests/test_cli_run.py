@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from baton import Configuration, Extension, Service
-from baton.cli.main import baton
+from baton.cli.group import baton
 from baton.cli.run import Simulated
 from baton.pid_file import hold_pid_file
 from baton.simulation import Simulation

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from baton import Consumer, Message, Server, Service
-from baton.cli.main import baton
+from baton.cli.group import baton
 from baton.message import Envelope, encode_body
 from baton.testing import ServiceFactory
 from baton.transports import Binding, Exchange, Publication, Queue, Topology, TransportListener

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 import baton
 from baton import testing
 from baton.cli.executable import service_executable
-from baton.cli.main import baton as baton_command
+from baton.cli.group import baton as baton_command
 from baton.configuration import ENV_PREFIX, Configuration
 from baton.extension import COMMANDS_GROUP, EXTENSIONS_GROUP, find_extension
 from baton.facts import built_in_facts

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from baton import Message, Server
-from baton.cli.main import baton
+from baton.cli.group import baton
 from baton.message import Envelope
 from baton.testing import ServiceFactory
 from baton.transports import Binding, Exchange, Publication, Queue, Topology, TransportListener

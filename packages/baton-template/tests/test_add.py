@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from baton.cli.main import baton
+from baton.cli.group import baton
 from baton_template.answers import Answers
 from baton_template.project import make_project
 

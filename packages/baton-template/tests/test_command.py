@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from baton.cli.main import baton
+from baton.cli.group import baton
 from baton_template.answers import Answers
 from baton_template.project import planned_files
 

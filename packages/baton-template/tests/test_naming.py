@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from baton.cli.main import baton
+from baton.cli.group import baton
 from baton.names import LONGEST_EXTENSION
 from baton_template import naming
 from baton_template.naming import (

@@ -81,9 +81,9 @@ def _installed() -> Iterator[tuple[str, str, str | Distribution]]:
             yield from _asked(path=[place])
             continue
         for folder in names:
-            stem, ending = os.path.splitext(folder)
-            if ending.lower() in _FOLDERS:
+            if folder.lower().endswith(_FOLDERS):
                 info = os.path.join(place, folder)
+                stem = os.path.splitext(folder)[0]
                 yield _normalized(stem.partition("-")[0]), _read(info), info
 
 

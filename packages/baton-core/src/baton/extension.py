@@ -7,8 +7,8 @@ that listing the installed extensions imports none of their machinery.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from baton.entry_points import EntryPoint, entry_points
@@ -24,6 +24,9 @@ COMMANDS_GROUP: Final = "baton.commands"
 class Extension:
     """A description of an extension; ``service``, ``api`` and ``monitor`` are ``module:Class``.
 
+    ``commands`` are the names of those that it adds to ``baton``, each with the first sentence of
+    its help: ``baton --help`` imports those that are named without one.
+
     Raises ConfigurationError for a *name* of which no exchange and no queue can be made.
 
     >>> Extension("baton-ping").exchange, Extension("baton-ping").exchange_out
@@ -35,7 +38,7 @@ class Extension:
     service: str | None = None
     api: str | None = None
     monitor: str | None = None
-    commands: tuple[str, ...] = ()
+    commands: Mapping[str, str] | tuple[str, ...] = field(default=(), hash=False)
 
     def __post_init__(self) -> None:
         try:
@@ -52,6 +55,11 @@ class Extension:
     def exchange_out(self) -> str:
         """The output exchange's name, unless the setting ``EXCHANGE_OUT`` says otherwise."""
         return f"{self.name.replace('-', '_')}_out"
+
+    @property
+    def summaries(self) -> Mapping[str, str]:
+        """The first sentence of the help of each command of which the description has it."""
+        return self.commands if isinstance(self.commands, Mapping) else {}
 
     def load(self, part: str) -> Any:
         """Import and return the class that *part* (``service``, ``api`` or ``monitor``) names.

@@ -10,5 +10,5 @@ extension = Extension(
     service="baton_ping.service:PingService",
     api="baton_ping.api:PingAPI",
     monitor="baton_ping.monitor:PingMonitor",
-    commands=("ping",),
+    commands={"ping": "Ping servers and print who answers, who does not, and how fast."},
 )

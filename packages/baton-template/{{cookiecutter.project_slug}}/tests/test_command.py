@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from baton import Server
-from baton.cli.main import baton
+from baton.cli.group import baton
 from baton.testing import ServiceFactory
 from click.testing import CliRunner, Result
 

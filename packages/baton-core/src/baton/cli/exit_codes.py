@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-import click
-
 from baton.errors import (
     BatonError,
     BrokerError,
@@ -85,6 +83,8 @@ def _flush() -> None:
 
 def _say(sentence: str) -> None:
     # A broker's own words may be part of it; lines are ours.
+    import click  # noqa: PLC0415  (the help of ``baton`` does without)
+
     lines = "\n".join(map(printable, sentence.split("\n")))
     with suppress(OSError):  # standard error may be as full
         click.echo(lines, err=True)
