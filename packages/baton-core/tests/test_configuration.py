@@ -199,7 +199,7 @@ def test_a_missing_default_file_is_noted(caplog: pytest.LogCaptureFixture) -> No
 def test_yaml_is_imported_where_there_is_a_file(
     tmp_path: Path, run: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    """It takes a twentieth of the time that a service needs until it is ready."""
+    """A service without a file need not wait for YAML, which takes 20 ms."""
     file = tmp_path / "x.cfg"
     program = (
         "import sys; from baton.configuration import Configuration; "

@@ -375,8 +375,7 @@ def _find_file(
 
 
 def _is_missing(file: Path) -> bool:
-    """Whether there is nothing to read, for which YAML need not be imported: 20 of the 400 ms from
-    start to ready."""
+    """Whether there is nothing to read, for which YAML need not be imported, which takes 20 ms."""
     try:
         file.stat()
     except FileNotFoundError:

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 _MARGIN: Final = 5.0
 """Seconds beyond the grace period in which an orderly stop must have ended."""
-_LAST_WORDS: Final = 1.0
+_LAST_WORDS: Final = 3.0
 """Seconds for saying that it did not."""
 
 

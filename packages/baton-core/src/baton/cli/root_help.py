@@ -48,7 +48,7 @@ def page() -> str | None:
 
 
 def _columns() -> int:
-    """As shutil has it, which imports compressors: a tenth of the work."""
+    """As shutil has it, which imports compressors."""
     said = os.environ.get("COLUMNS", "")
     if said.isdecimal() and int(said):
         return int(said)
