@@ -20,7 +20,6 @@ from baton.transports.rabbitmq_terms import delivery_count
 _DELIVER: Final = 60, 60
 _METHOD: Final = struct.Struct(">BHIHHB")
 """The head of a frame, class and method, and how long the consumer's tag is."""
-_LENGTH_AT: Final = _METHOD.size - 1
 _TAG: Final = struct.Struct(">Q")
 _CONTENT: Final = struct.Struct(">BHIHHQ")
 """The head of a frame, class and weight, and how long the body is."""
