@@ -393,6 +393,13 @@ class Link(TransportListener):
             overtaken = asyncio.get_running_loop().time() >= self._latest
             waited = deadline * _OVERTAKEN if overtaken else deadline
             raise BrokerUnavailable(f"no answer within {waited:g} s while {what}") from None
+        except BatonError:
+            # aiormq raises why a channel was closed, even to who is cancelled while it is: a stop
+            # would wait for ever.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from None
+            raise
         finally:
             self._deadline = None
 
