@@ -717,3 +717,24 @@ async def test_who_says_much_and_never_answers_is_left(stage: Stage, link: MakeL
     probe = link(deadline=0.5)
     await probe.until_phase(Phase.DISCONNECTED)
     assert "while declaring" in probe.state.reason
+
+
+class Closing(Scripted):
+    """Its channel is closed while it declares; who is cancelled then is told why, as by aiormq."""
+
+    async def declare(self, topology: Topology) -> None:
+        self.calls.append("declare")
+        self.declared()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise NotFound("it was deleted") from None
+
+
+async def test_a_stop_is_heard_while_the_channel_is_closed(stage: Stage, link: MakeLink) -> None:
+    stage.kinds = {"a:1": Closing, "b:2": Closing}
+    probe = link()
+    await probe.until(lambda: "declare" in stage.opened[-1].calls if stage.opened else False)
+    async with asyncio.timeout(10):
+        await probe.stop()
+    assert stage.opened[-1].calls[-1] == "close"
