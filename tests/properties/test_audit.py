@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baton.audit import Entry, audited_to, record
+from baton.audit import audited_to, record
 from baton.gathering import write_gathered
 from baton.message import Envelope
 from baton.text import excerpt
@@ -53,4 +53,5 @@ def test_a_line_is_the_json_of_its_entry(
         "extension": "100%s",
         "consumer": shown["consumer"],
     }
-    assert line == json.dumps(entry) == str(Entry.read(line))
+    assert line.isascii()
+    assert list(json.loads(line).items()) == list(entry.items())

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from baton.audit import Entry
 from baton.cli.log import JsonFormatter, TextFormatter, setup_logging
 from baton.cli.options import FORMATS, LEVELS
-from baton.command_log import CommandLog
+from baton.command_log import CommandLog, Told
 from baton.errors import ConfigurationError
 
 pytestmark = pytest.mark.usefixtures("own_logging")
@@ -77,24 +76,22 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, name: str, reason: str) -
     assert str(caught.value) == f"LOG_FILE: {file} cannot be written: {reason}"
 
 
-PONG = {"type": "pong", "note": 'größer "\x1b', "n": None}
+PONG = '{"type":"pong", "note": "gr\\u00f6\\u00dfer \\" \\u001b", "n": null}'
 
 
 @pytest.mark.parametrize("style", FORMATS)
-@pytest.mark.parametrize(
-    ("text", "attribute", "subject"),
-    [("%s", "baton_output", PONG), ("audit %s", "baton_audit", Entry(PONG))],
-)
+@pytest.mark.parametrize(("kind", "before"), [("output", ""), ("audit", "audit ")])
 def test_a_line_without_a_record_reads_as_one_with(
-    tmp_path: Path, style: str, text: str, attribute: str, subject: dict[str, Any]
+    tmp_path: Path, style: str, kind: str, before: str
 ) -> None:
     file = tmp_path / "x.log"
     setup_logging("info", file, style)
-    CommandLog(logger, text, attribute).info(str(subject) if type(subject) is Entry else subject)
-    logger.info(text, subject, extra={attribute: subject})
+    CommandLog(logger, kind, before).info(PONG)
+    logger.info("%s%s", before, Told(PONG), extra={f"baton_{kind}": Told(PONG)})
     without, with_record = (TIME.sub("TIME", line) for line in file.read_text("utf-8").splitlines())
     assert without == with_record
     assert "TIME" in without
+    assert PONG in without
 
 
 @pytest.mark.parametrize("created", [0.0, 1750000000.0, 1750000000.0015, 1750000000.9995])
@@ -157,11 +154,12 @@ def test_json_of_an_output(entries: Any) -> None:
     assert entry["message"] == str(output)
 
 
-def test_json_of_a_command_that_was_audited(entries: Any) -> None:
-    told = {"id": "m1", "type": "ping", "outcome": "done"}
-    logger.info("audit %s", told, extra={"baton_audit": told})
+@pytest.mark.parametrize("kind", ["output", "audit"])
+def test_json_of_what_is_told_of_a_command(entries: Any, kind: str) -> None:
+    logger.error("%s", Told(PONG), extra={f"baton_{kind}": Told(PONG)})
     (entry,) = entries()
-    assert (entry["message"], entry["audit"]) == ("audit", told)
+    assert (entry["level"], entry["message"]) == ("error", kind)
+    assert entry[kind] == {"type": "pong", "note": 'größer " \x1b', "n": None}
 
 
 def test_json_of_an_error(entries: Any) -> None:

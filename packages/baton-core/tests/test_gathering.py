@@ -67,6 +67,22 @@ def test_a_record_is_written_at_once_after_what_came_before_it(
     assert "".join(paper.writes) == "1\n2\n3\n"
 
 
+def test_one_can_be_told_once_when_something_is_written(
+    handler: GatheringHandler, paper: Paper
+) -> None:
+    told: list[str] = []
+    handler.gather("1")
+    handler.when_written(lambda: told.append("".join(paper.writes)))
+    assert told == []
+    write_gathered()
+    assert told == [""]  # right before: what is gathered from now on is written the next time
+    logger.info("2")
+    assert told == [""]
+    handler.when_written(lambda: told.append("record"))
+    logger.info("3")
+    assert told == ["", "record"]
+
+
 def test_a_record_that_is_left_out_changes_nothing(handler: GatheringHandler, paper: Paper) -> None:
     handler.gather("1")
     logger.debug("2")

@@ -202,9 +202,7 @@ async def test_what_is_logged_is_written_before_it_is_sent(
 
     def published(transport: MemoryTransport, publications: Sequence[Publication]) -> None:
         log = file.read_text()
-        seen.extend(
-            ("output", f"'of': {each.body[-2:-1].decode()}" in log) for each in publications
-        )
+        seen.extend(("output", each.body.decode() in log) for each in publications)
         publish(transport, publications)
 
     def acknowledged(transport: MemoryTransport, deliveries: Sequence[Delivery]) -> None:

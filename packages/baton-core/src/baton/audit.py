@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from baton.command_log import CommandFormatter, CommandLog, Subject
+from baton.command_log import CommandFormatter, CommandLog
 from baton.errors import ConfigurationError, InvalidMessage
 from baton.gathering import AUDIT_LOGGER
 from baton.log_file import LogFile
@@ -28,37 +28,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(AUDIT_LOGGER)
 _troubles = logging.getLogger("baton.log_file")
-_as_json = json.JSONEncoder().encode
+_quoted = json.encoder.encode_basestring_ascii
 
 
-class Entry(dict[str, Any]):
-    """What is said of a command, by the names of its fields. As text it is JSON, in ASCII."""
-
-    def __str__(self) -> str:
-        return json.dumps(self)
-
-    @classmethod
-    def read(cls, text: str) -> Entry:
-        """The one whose JSON is *text*."""
-        return cls(json.loads(text))
-
-
-_log = CommandLog(logger, "audit %s", "baton_audit", Entry.read)
+_log = CommandLog(logger, "audit", before="audit ")
 
 
 def is_on() -> bool:
     """Whether anybody keeps the records."""
-    return logger.isEnabledFor(logging.INFO)
+    return _log.is_on
 
 
 def record(
-    delivery: Delivery,
-    *,
-    type: str,
-    outcome: str,
-    duration: float,
-    extension: str,
-    consumer: str,
+    delivery: Delivery, type: str, outcome: str, duration: float, extension: str, consumer: str
 ) -> None:
     """Keep that the command which *delivery* carries has ended; *duration* is in seconds.
 
@@ -77,9 +59,11 @@ def record(
         consumer,
     )
     moment = to_iso(time.time())
-    identity = _as_json(message_id and excerpt(message_id))
-    took = round(duration * 1000, 3)
-    _log.info(f'{{"time": "{moment}", "id": {identity}, {what}, "duration_ms": {took!r}, {where}}}')
+    identity = "null" if message_id is None else _quoted(excerpt(message_id))
+    _log.info(
+        f'{{"time": "{moment}", "id": {identity}, {what}, '
+        f'"duration_ms": {duration * 1000:.3f}, {where}}}'
+    )
 
 
 @lru_cache(maxsize=64)
@@ -154,9 +138,9 @@ class EntryFormatter(CommandFormatter):
         """The one that *record* is about."""
         return str(getattr(record, "baton_audit", ""))
 
-    def line(self, log: CommandLog, created: float, subject: Subject) -> str:
-        """The entry *subject*."""
-        return str(subject)
+    def line(self, log: CommandLog, created: float, text: str) -> str:
+        """The entry *text*."""
+        return text
 
 
 def _type_in(body: bytes) -> str:

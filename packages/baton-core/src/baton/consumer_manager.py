@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from baton import audit
-from baton.command_log import CommandLog
+from baton.command_log import CommandLog, Told
 from baton.consumer import Consumer, Outcome
 from baton.errors import InvalidMessage, OutboxFull, Stopping, TooManyHeld
 from baton.kept import Kept
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from baton.transports import Delivery
 
 logger = logging.getLogger(__name__)
-_said = CommandLog(logger, "%s", "baton_output")
+_said = CommandLog(logger, "output")
 
 _WORKER_WINDOW: Final = 32
 
@@ -203,21 +203,22 @@ class ConsumerManager:
         mailbox = self._mailbox
         if mailbox is None or mailbox.is_local:
             self._outbox.reserve(len(body), wait=False)
-            self._log(message)
+            self._log(message["type"], body)
             self._outputs.publish(command, body)
         else:
             self._outbox.reserve(len(body), wait=True)
-            self._log(message)
+            self._log(message["type"], body)
             mailbox.post(lambda: self._outputs.publish(command, body))
 
-    def _log(self, message: Mapping[str, Any]) -> None:
-        """Log *message*, which is going to be said."""
+    def _log(self, type: str, body: bytes) -> None:
+        """Log *body*, which is going to be said."""
         if self.quiet:
             return
-        if message["type"] == "error":
-            logger.error("%s", message, extra={"baton_output": message})
+        if type == "error":
+            told = Told(body.decode())
+            logger.error("%s", told, extra={"baton_output": told})
         else:
-            _said.info(message)
+            _said.info(body.decode())
 
     async def _run(self) -> None:
         limit = TimeLimit(self._limits.timeout)
@@ -237,7 +238,8 @@ class ConsumerManager:
             command = self._next()
             if command is not None:
                 await self._do(command, limit)
-            await pace.rest()
+            if pace.is_over:
+                await pace.rest()
 
     async def _do(self, command: Command, limit: TimeLimit) -> None:
         _current.set(command)
@@ -323,7 +325,9 @@ class ConsumerManager:
     def _begin(self, delivery: Delivery) -> Command | None:
         """The command to run for *delivery*; None if it is not to be run now, or not at all."""
         envelope = delivery.envelope
-        reply_to = envelope.reply_to if is_reply_key(envelope.reply_to) else None
+        reply_to = envelope.reply_to
+        if reply_to is not None and not is_reply_key(reply_to):
+            reply_to = None
         command = Command(delivery, time.monotonic(), reply_to)
         if self.durable and self._is_stale(delivery):
             self._source.unbind(delivery)
@@ -333,7 +337,7 @@ class ConsumerManager:
             self._come_again(delivery)
             return None
         try:
-            delay = self._delay(envelope.headers)
+            delay = self._delay(envelope.headers) if envelope.headers else 0.0
         except Exception as error:  # noqa: BLE001  (whatever a filter and facts do to each other)
             self._running.add(command)
             self._refuse(command, error)
@@ -441,11 +445,11 @@ class ConsumerManager:
         if not self.quiet and audit.is_on():
             audit.record(
                 command.delivery,
-                type=type,
-                outcome=outcome,
-                duration=time.monotonic() - command.started,
-                extension=self._extension,
-                consumer=self.consumer.consumer_name,
+                type,
+                outcome,
+                time.monotonic() - command.started,
+                self._extension,
+                self.consumer.consumer_name,
             )
             self._outlet.flush_soon()
 

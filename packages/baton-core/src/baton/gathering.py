@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 AUDIT_LOGGER: Final = "baton.audit"
@@ -24,20 +26,25 @@ class GatheringHandler(logging.StreamHandler[Any]):
         super().__init__(*arguments, **options)
         self._lines: list[str] = []
         self._size = 0
+        self._on_written: list[Callable[[], None]] = []
+        # What acquire() and release() take, without a call of each.
+        self._guard: AbstractContextManager[Any] = self.lock or nullcontext()
         # What a process that is forked has of them is its parent's to write.
         os.register_at_fork(after_in_child=self._lines.clear)
 
     def gather(self, line: str) -> None:
         """Take *line*, to be written before any record, with the next :func:`write_gathered` at the
         latest; never raises."""
-        self.acquire()
-        try:
+        with self._guard:
             self._lines.append(line)
             self._size += len(line)
             if self._size > _MOST:
                 self.write_gathered()
-        finally:
-            self.release()
+
+    def when_written(self, callback: Callable[[], None]) -> None:
+        """Have *callback* called once, right before lines or a record are written the next time. It
+        must neither wait nor raise."""
+        self._on_written.append(callback)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record*; never raises."""
@@ -54,11 +61,8 @@ class GatheringHandler(logging.StreamHandler[Any]):
     def write_gathered(self) -> None:
         """Write what is gathered; never raises."""
         if self._lines:
-            self.acquire()
-            try:
+            with self._guard:
                 self._write_lines(_OF_COMMANDS)
-            finally:
-                self.release()
 
     def write(self, text: str, record: logging.LogRecord) -> None:
         """Write *text*, which ends with *record*; never raises."""
@@ -85,6 +89,8 @@ class GatheringHandler(logging.StreamHandler[Any]):
         text = self.terminator.join(self._lines)
         self._lines.clear()
         self._size = 0
+        while self._on_written:
+            self._on_written.pop()()
         self.write(text, record)
 
 

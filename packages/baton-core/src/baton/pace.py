@@ -22,8 +22,13 @@ class Pace:
         self._turn = turn
         self._since = time.monotonic()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether this turn has been long enough."""
+        return time.monotonic() - self._since > self._turn
+
     async def rest(self) -> None:
-        """Let the others go on, if it has been long enough since they did."""
-        if time.monotonic() - self._since > self._turn:
+        """Let the others go on, if this turn is over. What is asked very often asks that first."""
+        if self.is_over:
             await asyncio.sleep(0)
             self._since = time.monotonic()

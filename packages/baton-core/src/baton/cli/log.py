@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from baton.command_log import CommandFormatter, CommandLog, Subject
+from baton.command_log import CommandFormatter, CommandLog, Told
 from baton.errors import ConfigurationError
 from baton.gathering import GatheringHandler
 from baton.log_file import LogFile
@@ -52,9 +52,9 @@ class TextFormatter(CommandFormatter):
             line += f"\n{self.formatStack(record.stack_info)}"
         return line
 
-    def line(self, log: CommandLog, created: float, subject: Subject) -> str:
+    def line(self, log: CommandLog, created: float, text: str) -> str:
         """The line."""
-        return _text_line(created, "INFO", log.message(subject))
+        return f"{_local_time(int(created * 1000))} INFO    {log.before}{text}"
 
 
 class JsonFormatter(CommandFormatter):
@@ -62,13 +62,14 @@ class JsonFormatter(CommandFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, in ASCII."""
+        for kind in ("output", "audit"):
+            told = getattr(record, f"baton_{kind}", None)
+            if isinstance(told, Told):
+                return _told_line(record.created, record.levelname, record.name, kind, str(told))
         entry = _json_entry(record.created, record.levelname, record.name, _message(record))
         output = getattr(record, "baton_output", None)
         if output is not None:
             entry["output"] = output
-        audit = getattr(record, "baton_audit", None)
-        if audit is not None:
-            entry |= {"message": "audit", "audit": audit}  # which the text repeats
         if record.exc_info:
             entry["error"] = self.formatException(record.exc_info)
         try:
@@ -77,18 +78,9 @@ class JsonFormatter(CommandFormatter):
             # Only an output is not Baton's own.
             return _ENCODER.encode(entry | {"output": _shown(output)})
 
-    def line(self, log: CommandLog, created: float, subject: Subject) -> str:
+    def line(self, log: CommandLog, created: float, text: str) -> str:
         """The line, in ASCII."""
-        kind = log.attribute.removeprefix("baton_")
-        if isinstance(subject, str):
-            message, told = kind, subject  # which the text repeats
-        else:
-            message, told = log.message(subject), _ENCODER.encode(subject)
-        return (
-            f'{{"time": "{to_iso(created)}", "level": "info", '
-            f'"logger": {_ENCODER.encode(log.logger.name)}, '
-            f'"message": {_ENCODER.encode(message)}, "{kind}": {told}}}'
-        )
+        return _told_line(created, "INFO", log.logger.name, log.kind, text)
 
 
 def _text_line(created: float, level: str, message: str) -> str:
@@ -105,6 +97,12 @@ def _local_time(milliseconds: int) -> str:
 @lru_cache(maxsize=4)
 def _local_second(second: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+
+
+def _told_line(created: float, level: str, logger: str, kind: str, text: str) -> str:
+    """What is told of a command, as the JSON *text* that it is already."""
+    head = _json_entry(created, level, logger, kind)
+    return f'{_ENCODER.encode(head)[:-1]}, "{kind}": {text}}}'
 
 
 def _json_entry(created: float, level: str, logger: str, message: str) -> dict[str, Any]:
