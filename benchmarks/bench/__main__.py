@@ -10,12 +10,13 @@ from pathlib import Path
 
 from bench import collecting, fan_out, page, publishing, pulse, serving, start_up, table
 from bench.broker import broker_url
-from bench.c_client import CClient
 from bench.goals import SUBJECTS_OF_GOALS
 from bench.guard import compare
 from bench.plan import Plan
 from bench.plots import draw
+from bench.programs import Programs
 from bench.results import BASELINE, FOLDER, LATEST, Results, WrongResults
+from bench.subjects import SUBJECTS
 
 PARTS = ("serving", "fan-out", "collecting", "publishing", "pulse", "start")
 
@@ -30,11 +31,12 @@ def measure(url: str | None, plan: Plan, parts: list[str], install: bool, quick:
             print(f"\n{what} ({time.monotonic() - began:.0f} s so far)", flush=True)
         return name in parts
 
-    with broker_url(url) as found, CClient(install) as c_client:
+    wanted = (each.program for each in SUBJECTS if each.program and plan.wants(each.name))
+    with broker_url(url) as found, Programs(wanted, install=install) as programs:
         if part("serving", "Throughput, round trip, CPU, memory"):
-            serving.run(found, c_client, plan, results)
+            serving.run(found, programs, plan, results)
         if part("fan-out", "One ping to many servers in a process"):
-            fan_out.run(found, c_client, plan, results)
+            fan_out.run(found, programs, plan, results)
         if part("collecting", f"{plan.replies:,} replies collected"):
             collecting.run(found, plan, results)
         if part("publishing", "Commands published and confirmed"):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bench import erlang
-from bench.c_client import CClient
 from bench.plan import Plan
+from bench.programs import Programs
 from bench.results import Results
 from bench.serving import Line
 from bench.subjects import BATON, SUBJECTS
 
 
-def run(url: str, c_client: CClient, plan: Plan, results: Results) -> None:
+def run(url: str, programs: Programs, plan: Plan, results: Results) -> None:
     """Each subject that can, with each number of queues, interleaved."""
     subjects = [
         each
@@ -21,13 +21,13 @@ def run(url: str, c_client: CClient, plan: Plan, results: Results) -> None:
     for size in sizes:
         for number in range(1 if size > 1000 else plan.fan_out_rounds):
             for subject in subjects:
-                if subject.missing(c_client) or (size > 1000 and subject.name != BATON):
+                if subject.missing(programs) or (size > 1000 and subject.name != BATON):
                     continue
                 exchange = f"bench_fan_{subject.module or subject.name[0].lower()}_{size}"
                 try:
                     with (
                         Line(url, exchange) as line,
-                        subject.process(url, exchange, c_client, queues=size) as process,
+                        subject.process(url, exchange, programs, queues=size) as process,
                     ):
                         at_rest = process.memory
                         line.trips(subject.dialect, 1, size)

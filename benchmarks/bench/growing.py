@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from bench.c_client import CClient
 from bench.plan import Plan
 from bench.process import BENCHMARKS, Process
+from bench.programs import Programs
 from bench.serving import Line, load_of
 from bench.subjects import SUBJECTS
 
@@ -41,7 +41,7 @@ class Growing:
 
 
 def _service(url: str, exchange: str, queues: int = 1) -> Process:
-    return BATON.process(url, exchange, CClient(install=False), queues=queues)
+    return BATON.process(url, exchange, Programs(), queues=queues)
 
 
 def fleet(url: str, size: int) -> Costs:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from bench.c_client import CClient
 from bench.process import Process
+from bench.programs import RUBY, C, Program, Programs
 from peers.contract import PREFETCH
 
 BIN: Final = Path(sys.executable).parent
@@ -34,11 +34,12 @@ class Subject:
 
     name: str
     module: str = ""
-    """Of the peers; empty for Baton's own commands and for C."""
+    """Of the peers; empty for Baton's own commands and for programs."""
     needs: str = ""
     """The package that has to be installed for it."""
     dialect: str = "plain"
     guarantees: tuple[str, ...] = (ONCE, LEAST)
+    """Those it has, the stricter one last: with that its memory is measured."""
     fans_out: bool = False
     """Whether it also runs many servers' queues in one process."""
     bound_here: str = ""
@@ -46,22 +47,31 @@ class Subject:
     leaves: tuple[str, ...] = ()
     """Durable queues, which would keep what one run has not acknowledged for the next."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    program: Program | None = None
+    """What it is, if it is not in Python."""
 
-    def missing(self, c_client: CClient) -> str:
+    def missing(self, programs: Programs) -> str:
         """Why it cannot be measured here, or nothing."""
-        if self.name == C_CLIENT:
-            return c_client.missing
+        if self.program:
+            return programs.missing.get(self.program.language, "")
         if self.needs and importlib.util.find_spec(self.needs) is None:
             return f"the package {self.needs} is not installed"
         return ""
 
     def process(
-        self, url: str, exchange: str, c_client: CClient, *, guarantee: str = LEAST, queues: int = 1
+        self,
+        url: str,
+        exchange: str,
+        programs: Programs,
+        *,
+        guarantee: str = LEAST,
+        queues: int = 1,
     ) -> Process:
         """It, to be started on EXCHANGE_in and EXCHANGE_out."""
-        if self.name == C_CLIENT:
+        if self.program:
             given = [*_parts(url), f"{exchange}_in", f"{exchange}_out", KEY, str(queues)]
-            return Process([c_client.path, *given, str(int(guarantee == LEAST))], READY)
+            command = [*programs.command(self.program), *given, str(int(guarantee == LEAST))]
+            return Process(command, READY)
         if not self.module:
             return self._baton(url, exchange, queues)
         command = [sys.executable, "-m", f"peers.{self.module}", "--url", url]
@@ -85,6 +95,7 @@ class Subject:
 
 BATON: Final = "Baton"
 C_CLIENT: Final = "C on librabbitmq"
+RUBY_AMQP: Final = "Ruby on amqp, as the original"
 AIO_PIKA: Final = "aio-pika, the usual way"
 PIKA_BLOCKING: Final = "pika BlockingConnection"
 PIKA_SELECT: Final = "pika SelectConnection"
@@ -108,7 +119,8 @@ SUBJECTS: Final[Sequence[Subject]] = (
         guarantees=(LEAST,),
         environment={"BENCH_WAY": "plain"},
     ),
-    Subject(C_CLIENT, fans_out=True),
+    Subject(C_CLIENT, program=C, fans_out=True),
+    Subject(RUBY_AMQP, program=RUBY, guarantees=(ONCE,)),
     Subject(PIKA_SELECT, "pika_select", "pika", fans_out=True),
     Subject(PIKA_BLOCKING, "pika_blocking", "pika"),
     Subject(AIO_PIKA, "aio_pika_usual", "aio_pika", fans_out=True),

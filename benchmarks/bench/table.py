@@ -69,15 +69,17 @@ def markdown(results: Results) -> str:
 
 
 def _peers(results: Results) -> Iterator[str]:
-    """A line for each subject; the spread is that of the first column."""
+    """A line for each subject; the spread is that of the first column. Who has no at least once
+    comes last, by the next column."""
     figures = [FIGURES[each] for each in PEERS]
     titles = [f"{each.title} ({each.unit})" for each in figures]
     yield "| | " + " | ".join([titles[0], "least – most", *titles[1:]]) + " |"
     yield "|---|" + "--:|" * (len(figures) + 1)
-    for subject in results.medians(PEERS[0]):
+    for subject in results.medians(PEERS[0]) | results.medians(PEERS[1]):
         medians = [(figure, results.median(figure.id, subject)) for figure in figures]
         cells = ["–" if median is None else _number(figure, median) for figure, median in medians]
-        cells.insert(1, _spread(figures[0], results.samples[PEERS[0]][subject]))
+        samples = results.samples.get(PEERS[0], {}).get(subject)
+        cells.insert(1, _spread(figures[0], samples) if samples else "–")
         yield f"| {subject} | " + " | ".join(cells) + " |"
 
 

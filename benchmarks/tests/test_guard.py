@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from bench.guard import compare
 from bench.results import Results
-from bench.subjects import BATON, C_CLIENT, FASTSTREAM
+from bench.subjects import BATON, C_CLIENT, FASTSTREAM, RUBY_AMQP
 
 
 def results(rate: float, trip: float, memory: float = 40) -> Results:
@@ -49,6 +49,13 @@ def test_a_slower_machine_is_no_regression() -> None:
 
 def test_absolute_figures_are_not_compared() -> None:
     assert compare(results(600, 140, memory=400), results(600, 140)).regressions == ()
+
+
+def test_a_peer_that_the_baseline_does_not_know_is_not_compared() -> None:
+    now = results(600, 140)
+    now.add("rate_once", RUBY_AMQP, 100_000)
+    verdict = compare(now, results(600, 140))
+    assert (verdict.compared, verdict.regressions) == (2, ())
 
 
 def test_what_only_one_has_is_not_compared() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bench.results import Results
-from bench.subjects import BATON, FASTSTREAM
+from bench.subjects import BATON, FASTSTREAM, RUBY_AMQP
 from bench.table import markdown, text
 
 
@@ -29,6 +29,17 @@ def test_each_peer_has_a_line_the_quickest_first(results: Results) -> None:
     assert found[2:] == [
         "| Baton | 12,000 | 9,000 – 15,000 | – | – | – | – | – |",
         "| FastStream | 3,000 | 3,000 – 3,000 | – | 372.2 | – | – | – |",
+    ]
+
+
+def test_a_peer_without_at_least_once_comes_last(results: Results) -> None:
+    results.add("rate_once", FASTSTREAM, 4000)
+    results.add("rate_once", RUBY_AMQP, 30_000)
+    results.add("memory_load", RUBY_AMQP, 30)
+    found = [line for line in markdown(results).splitlines() if line.count("|") == 9]
+    assert found[3:] == [
+        "| FastStream | 3,000 | 3,000 – 3,000 | 4,000 | 372.2 | – | – | – |",
+        "| Ruby on amqp, as the original | – | – | 30,000 | – | – | – | 30.0 |",
     ]
 
 
