@@ -83,7 +83,9 @@ class Programs:
         if shutil.which(command[0]) is None:
             return f"{command[0]} is not installed"
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        return ran.stderr.strip()[:300] if ran.returncode else ""
+        if ran.returncode == 0:
+            return ""
+        return ran.stderr.strip()[:300] or f"{command[0]} ended with {ran.returncode}"
 
 
 def install(program: Program) -> bool:

@@ -24,6 +24,7 @@ def program(*prepare: str) -> Program:
 
 MADE = program(sys.executable, "-c", "import sys; open(sys.argv[1], 'w').write('print(1)')")
 BROKEN = program(sys.executable, "-c", "exit('no such library')")
+SILENT = program(sys.executable, "-c", "exit(3)")
 
 
 @pytest.fixture
@@ -57,7 +58,11 @@ def test_a_program_is_ready_until_the_end_of_the_block() -> None:
 
 @pytest.mark.parametrize(
     ("missing", "reason"),
-    [(BROKEN, "no such library"), (TO_INSTALL, "echo-compiler is not installed")],
+    [
+        (BROKEN, "no such library"),
+        (SILENT, f"{sys.executable} ended with 3"),
+        (TO_INSTALL, "echo-compiler is not installed"),
+    ],
 )
 def test_one_that_is_not_there_is_missing_with_what_it_needs(
     capsys: pytest.CaptureFixture[str], missing: Program, reason: str
