@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PREFETCH 100
+#define PREFETCH 200
 #define CHANNEL 1
 
 static const char PONG[] = "{\"type\": \"pong\", \"environment\": \"production\", "

@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-PREFETCH: Final = 100
+PREFETCH: Final = 200
 """Messages in flight, as Baton has them by default."""
 
 

@@ -59,7 +59,7 @@ def test_load_finds_the_same_and_nothing_of_whoever_runs_the_test(
     with fresh_configuration() as configuration:
         found: Any = GreetAPI().configuration
         assert found.endpoints == configuration.endpoints
-        assert (found.environment, found.colour, found.prefetch) == (None, None, 100)
+        assert (found.environment, found.colour, found.prefetch) == (None, None, 200)
         os.environ["BATON_GRACE"] = "1"
     assert "BATON_GRACE" not in os.environ
     found = Configuration.load(extension="baton-greet")

@@ -114,7 +114,7 @@ async def test_settings_are_added_and_those_of_one_service_are_its_own(harness: 
     one: Any = await harness.start(GreetService, "web01.example.org", prefetch=7, colour="red")
     assert (one.configuration.prefetch, one.configuration.colour) == (7, "red")
     other: Any = await harness.start(GreetService, "web02.example.org")
-    assert (other.configuration.prefetch, other.configuration.colour) == (100, "blue")
+    assert (other.configuration.prefetch, other.configuration.colour) == (200, "blue")
 
 
 async def test_an_environment_has_answered_when_all_of_it_has(harness: Harness) -> None:

@@ -194,7 +194,7 @@ class Configuration(BaseModel):
     facts: Files = ()
 
     # How a service works
-    prefetch: int = Field(100, ge=1, le=65535)
+    prefetch: int = Field(200, ge=1, le=65535)
     handler_timeout: float = Field(1800.0, gt=0, le=604_800)
     expires: float = Field(60.0, gt=0, le=604_800)
     outbox_messages: int = Field(20_000, ge=2)
