@@ -38,15 +38,20 @@ class Broker:
     _watermark: str | None = field(default=None, init=False, repr=False)
     _disk_limit: str | None = field(default=None, init=False, repr=False)
 
-    def url(self, vhost: str = "/") -> str:
-        """The AMQP URL of *vhost*, as Baton takes it: a cluster's has several hosts."""
+    def url(self, vhost: str = "/", hosts: str | None = None) -> str:
+        """The AMQP URL of *vhost*, as Baton takes it: a cluster's has several *hosts*."""
         user, password = quote(self.user, safe=""), quote(self.password, safe="")
-        return f"amqp://{user}:{password}@{self.hosts}/{quote(vhost, safe='')}"
+        return f"amqp://{user}:{password}@{hosts or self.hosts}/{quote(vhost, safe='')}"
 
     @property
     def hosts(self) -> str:
         """Where its clients reach it, as host and port."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def nearest(self) -> str:
+        """The same, with as little as may be in between."""
+        return self.hosts
 
     @property
     def is_troubled(self) -> bool:

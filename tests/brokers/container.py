@@ -14,7 +14,7 @@ from brokers.broker import Broker
 from brokers.engine import docker_engine
 from brokers.errors import CommandFailed, NotReady, Unavailable
 from brokers.image import broker_image
-from brokers.ports import LOOPBACK
+from brokers.ports import LOOPBACK, speaks_amqp
 from brokers.running import keep_ports, owned, remove_orphans, running
 from brokers.tls import Identity, enabled_plugins
 from brokers.waiting import wait_until
@@ -60,6 +60,16 @@ class ContainerBroker(Broker):
 
     container: Container
     client: docker.DockerClient
+
+    @property
+    def nearest(self) -> str:
+        """Its own address, past the proxy by which an engine forwards a port; where this machine
+        does not reach that, the port."""
+        self.container.reload()
+        for network in self.container.attrs["NetworkSettings"]["Networks"].values():
+            if network["IPAddress"] and speaks_amqp(network["IPAddress"], AMQP_PORT):
+                return f"{network['IPAddress']}:{AMQP_PORT}"
+        return self.hosts
 
     def _pause(self) -> None:
         if not wait_until(self._freezes, _FREEZE_TIMEOUT):

@@ -10,6 +10,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPConnectionError, ConnectionClosedByBroker
 
 from brokers import Broker, ManagementError, Vhost
+from brokers.container import ContainerBroker
 from brokers.ports import speaks_amqp
 from brokers.waiting import wait_until
 
@@ -61,6 +62,19 @@ def test_closes_connections(vhost: Vhost, channel: BlockingChannel) -> None:
     vhost.close_connections()
     with pytest.raises(ConnectionClosedByBroker):
         channel.connection.process_data_events(5)
+
+
+def test_is_reached_with_little_in_between(vhost: Vhost) -> None:
+    """In a container that is its own address, where that can be reached."""
+    nearest = vhost.broker.url(vhost.name, hosts=vhost.broker.nearest)
+    parameters = pika.URLParameters(nearest)
+    connection = pika.BlockingConnection(parameters)
+    try:
+        connection.channel().queue_declare("near", exclusive=True)
+        assert [queue["name"] for queue in vhost.queues()] == ["near"]
+    finally:
+        connection.close()
+    assert parameters.host == vhost.broker.host or isinstance(vhost.broker, ContainerBroker)
 
 
 def test_denies_transient_queues_that_are_not_exclusive(channel: BlockingChannel) -> None:
