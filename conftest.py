@@ -1,14 +1,12 @@
 """Lets tests run in several processes, whatever they print, and in the background."""
 
-import os
 import signal
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-COVERAGE = "COVERAGE_PROCESS_CONFIG"
-"""By this variable coverage is taken of processes that a measured one starts."""
+import measuring
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,27 +21,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure() -> None:
-    """Take Ctrl-C, so that the programs that tests start take it, too.
+def pytest_configure(config: pytest.Config) -> None:
+    """Have coverage taken of what it is needed of; and take Ctrl-C, so that the programs that tests
+    start take it, too.
 
     A shell has what it starts in the background ignore it, and they would inherit that.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Coverage is taken of the processes that a test starts only if it is marked so: it doubles the
-    time in which each starts, or triples it."""
-    config = os.environ.get(COVERAGE)
-    if config is None or item.get_closest_marker("measured") is not None:
-        return (yield)
-    del os.environ[COVERAGE]
-    try:
-        return (yield)
-    finally:
-        os.environ[COVERAGE] = config
+    config.pluginmanager.register(measuring, "measuring")
 
 
 @pytest.hookimpl(wrapper=True)
