@@ -17,7 +17,8 @@ import pytest
 
 from baton.pid_file import find_holder, hold_pid_file
 
-pytestmark = pytest.mark.measured
+measured = pytest.mark.measured
+"""Of those that reach what no other test does: being measured doubles what they take."""
 
 PROGRAM = "from disk_service import main; main()"
 SERVICE = """\
@@ -133,6 +134,7 @@ def executable(tmp_path: Path, site: Path) -> Iterator[Executable]:
 
 
 class TestDaemonize:
+    @measured
     def test_from_the_start_to_the_end(self, executable: Executable) -> None:
         started = executable("-d")
         assert (started.returncode, started.stdout, started.stderr) == (0, "", "")
@@ -180,6 +182,7 @@ class TestDaemonize:
         assert executable("-d").returncode == 0
         assert executable.running() != [number]
 
+    @measured
     @pytest.mark.parametrize(
         ("settings", "reason"),
         [
@@ -211,6 +214,7 @@ class TestDaemonize:
         assert not executable.pid_file.exists()
         assert not executable.pid_file.with_name("x.pid.sock").exists()
 
+    @measured
     def test_a_module_that_cannot_be_imported(self, executable: Executable, site: Path) -> None:
         broken = SERVICE.replace('service="disk_service:', 'service="no_such_service:')
         (site / "disk_service.py").write_text(broken)
@@ -219,6 +223,7 @@ class TestDaemonize:
         assert "cannot be imported: No module named 'no_such_service'" in ended.stderr
         assert executable.running() == []
 
+    @measured
     @pytest.mark.parametrize(
         ("trouble", "reason"),
         [
@@ -244,6 +249,7 @@ class TestDaemonize:
         assert ended.stderr == "baton-disk: It ended, or hung, before it had started\n"
         wait_until(lambda: executable.running() == [], "no orphan")
 
+    @measured
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     @pytest.mark.parametrize("is_early", [True, False])
     def test_whoever_starts_it_is_interrupted(
@@ -283,6 +289,7 @@ class TestDaemonize:
         assert executable("-d").returncode == 0
         assert made.read_text() == str(executable.running()[0])
 
+    @measured
     def test_without_python_daemon(self, executable: Executable, site: Path) -> None:
         (site / "sitecustomize.py").write_text("import sys\nsys.modules['daemon'] = None\n")
         ended = executable("-d")
@@ -316,6 +323,7 @@ class TestForeground:
             assert executable("--stop").returncode == 0
             assert process.wait() == 0
 
+    @measured
     def test_without_a_pid_file(self, executable: Executable) -> None:
         executable.configure(PID_FILE="")
         for option, reason in [
@@ -331,6 +339,7 @@ class TestForeground:
 
 
 class TestStop:
+    @measured
     def test_nothing_runs(self, executable: Executable) -> None:
         ended = executable("--stop")
         assert (ended.returncode, ended.stdout) == (1, "")
@@ -345,6 +354,7 @@ class TestStop:
             assert find_holder(executable.pid_file) is None
         assert executable.running() == []
 
+    @measured
     def test_it_does_not_end_in_time(self, executable: Executable, site: Path) -> None:
         (site / "sitecustomize.py").write_text("import baton.cli.process as p\np._MARGIN = 0.2\n")
         executable.configure(GRACE=0.1)
@@ -393,6 +403,7 @@ class TestStatus:
             f"baton-disk (process {number}) runs, but does not answer within 2 s\n"
         )
 
+    @measured
     def test_one_that_has_lost_its_socket(self, executable: Executable) -> None:
         executable("-d")
         (number,) = executable.running()
@@ -420,6 +431,7 @@ class TestStatus:
             f"process {number} answers on {other}.sock\n"
         )
 
+    @measured
     @pytest.mark.parametrize("is_folder", [True, False])
     def test_what_is_no_pid_file(self, executable: Executable, is_folder: bool) -> None:
         if is_folder:
@@ -450,6 +462,7 @@ class TestStatus:
         )
 
 
+@measured
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
