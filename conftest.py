@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import garbage
 import measuring
 
 
@@ -29,7 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    config.pluginmanager.register(measuring, "measuring")
+    for plugin in (measuring, garbage):
+        config.pluginmanager.register(plugin, plugin.__name__)
 
 
 @pytest.hookimpl(wrapper=True)
