@@ -28,7 +28,6 @@ LONG = (
     "packages/baton-template/tests/test_project.py",
     "packages/baton-core/tests/test_docs.py",
     "packages/baton-ping-monitor/tests/test_store_contract.py",
-    "packages/baton-core/tests/test_layers.py",
     "packages/baton-ping-monitor/tests/test_dashboard.py",
     "packages/baton-core/tests/test_cli_main.py",
     "packages/baton-core/tests/test_dead_letters_letters.py",

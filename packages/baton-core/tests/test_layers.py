@@ -7,8 +7,6 @@ import graphlib
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 import baton
 
 FLOORS: tuple[tuple[str, ...], ...] = (
@@ -107,6 +105,12 @@ def imports(path: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
+def floor_of(name: str) -> int:
+    """The floor of the module that *name*, a module or something in one, is or is in; 0 for what
+    stands in ``baton/__init__.py`` itself."""
+    return FLOOR.get(name.partition(".")[0], 0)
+
+
 def module_of(name: str) -> str:
     """The module that *name*, a module or something in one, is or is in; empty for what stands in
     ``baton/__init__.py`` itself."""
@@ -115,25 +119,30 @@ def module_of(name: str) -> str:
     return name
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_module_has_a_floor(module: str) -> None:
-    assert module.partition(".")[0] in FLOOR
+# Each asks all modules at once: with a test of each, all took 4.3 s of a processor, now 1.9 s.
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_from_its_own_floor_and_below(module: str) -> None:
-    floor = FLOOR[module.partition(".")[0]]
-    above = [
-        name for name in imports(MODULES[module]) if FLOOR.get(name.partition(".")[0], 0) > floor
-    ]
-    assert above == []
+def test_every_module_has_a_floor() -> None:
+    assert {module.partition(".")[0] for module in MODULES} - set(FLOOR) == set()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_what_it_needs_from_where_it_is(module: str) -> None:
+def test_a_module_imports_from_its_own_floor_and_below() -> None:
+    above = {
+        module: wrong
+        for module, path in MODULES.items()
+        if (wrong := [name for name in imports(path) if floor_of(name) > floor_of(module)])
+    }
+    assert above == {}
+
+
+def test_a_module_imports_what_it_needs_from_where_it_is() -> None:
     """From ``baton`` itself only what stands there: the rest would import late, and in a circle."""
-    from_above = [name for name in imports(MODULES[module]) if not module_of(name)]
-    assert set(from_above) <= {"__version__"}
+    from_above = {
+        module: wrong
+        for module, path in MODULES.items()
+        if (wrong := {name for name in imports(path) if not module_of(name)} - {"__version__"})
+    }
+    assert from_above == {}
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
@@ -145,11 +154,15 @@ def test_no_module_imports_itself_in_a_circle() -> None:
     assert set(order) == set(MODULES)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_no_module_is_too_long(module: str) -> None:
-    assert len(MODULES[module].read_text().splitlines()) <= LONGEST
+def test_no_module_is_too_long() -> None:
+    lengths = {module: len(path.read_text().splitlines()) for module, path in MODULES.items()}
+    assert {module: lines for module, lines in lengths.items() if lines > LONGEST} == {}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_module_says_what_it_is(module: str) -> None:
-    assert ast.get_docstring(ast.parse(MODULES[module].read_text()))
+def test_every_module_says_what_it_is() -> None:
+    silent = [
+        module
+        for module, path in MODULES.items()
+        if not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []
