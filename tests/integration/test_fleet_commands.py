@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -120,9 +121,12 @@ def test_a_signal_while_waiting_gives_the_account_and_leaves_nothing(
     assert "Traceback" not in text
 
 
-def test_a_signal_while_it_connects_ends_it(vhost: Vhost) -> None:
+def test_a_signal_while_it_connects_ends_it() -> None:
     """Nobody answers there; nothing was asked."""
-    with process("ping", "x", "--url", "amqp://192.0.2.1", program="baton") as asked:
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        url = f"amqp://127.0.0.1:{silent.getsockname()[1]}"
+        asked = stack.enter_context(process("ping", "x", "--url", url, program="baton"))
         # It is connecting by the time that it has installed its handlers, or soon will be.
         assert wait_until(lambda: _catches_sigint(asked), 30)
         asked.signal(signal.SIGINT)
