@@ -208,3 +208,13 @@ def test_it_is_read_for_whoever_sees_the_record(says: Callable[[], str], other: 
 def test_what_is_told_can_be_handed_to_another_process() -> None:
     told = pickle.loads(pickle.dumps(Told(PONG)))
     assert (told, str(told)) == (Told(PONG), PONG)
+
+
+def test_what_is_nested_too_deeply_is_logged_nevertheless(
+    says: Callable[[], str], other: Keeping
+) -> None:
+    deep = f'{{"type":"x","deep":{"[" * 5000}{"]" * 5000}}}'
+    log.info(deep)
+    (record,) = other.records
+    assert vars(record)["baton_output"] == {}
+    assert record.getMessage() == f"it said {deep}"

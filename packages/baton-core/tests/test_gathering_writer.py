@@ -104,6 +104,29 @@ async def test_what_is_gathered_is_sent_before_the_end(line: Line, end: str) -> 
         assert await line.far.read() == b"one"
 
 
+@pytest.mark.parametrize("end", ["close", "write_eof"])
+async def test_what_is_sent_after_the_end_is_dropped(line: Line, end: str) -> None:
+    """Who sends may not know yet that aiormq has ended the connection."""
+    line.writer.write(b"one")
+    getattr(line.writer, end)()
+    line.writer.send(b"two")
+    line.writer.write(b"three")
+    assert line.writer.waiting == 0
+    await asyncio.sleep(0)  # what is gathered would be sent now
+    async with asyncio.timeout(DEADLINE):
+        assert await line.far.read() == b"one"
+    assert line.sent == [b"one"]
+
+
+async def test_what_is_sent_after_a_cut_is_dropped(line: Line) -> None:
+    line.writer.write(b"one")
+    line.writer.transport.abort()
+    line.writer.send(b"two")
+    line.writer.write(b"three")
+    await asyncio.sleep(0)
+    assert line.sent == []
+
+
 async def test_nobody_else_closes_it(line: Line) -> None:
     gc.collect()
     line.writer.write(b"one")

@@ -71,7 +71,8 @@ class Dashboard:
         """End it in good order."""
         code = self._signal(signal.SIGTERM)
         assert code == 0, self.lines
-        assert "Traceback" not in "\n".join(self.lines)
+        text = "\n".join(self.lines)
+        assert "Traceback" not in text, text
 
     def is_ready(self) -> bool:
         """What it says itself."""

@@ -19,10 +19,13 @@ from baton.gathering import GatheringHandler
 
 class Told(dict[str, Any]):
     """What is logged of a command, by the names of its fields, read from the JSON *text*: it reads
-    so where it is shown. Raises JSONDecodeError."""
+    so where it is shown. What is nested too deeply to be read from here has no fields."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(json.loads(text))
+        try:
+            super().__init__(json.loads(text))
+        except RecursionError:  # it was written from less deep in the stack
+            super().__init__()
         self._text = text
 
     def __str__(self) -> str:

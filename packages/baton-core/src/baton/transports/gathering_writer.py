@@ -15,7 +15,11 @@ _MOST: Final = 65_536
 
 
 class GatheringWriter(asyncio.StreamWriter):
-    """Writes to the transport of *writer*, whose counterpart is *reader*."""
+    """Writes to the transport of *writer*, whose counterpart is *reader*.
+
+    What is sent when it has ended is dropped: aiormq ends it when the broker has, and whoever sends
+    hears that a little later. asyncio raises RuntimeError then, or warns.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
@@ -25,6 +29,11 @@ class GatheringWriter(asyncio.StreamWriter):
         self._original = writer
         self._gathered: list[bytes] = []
         self._size = 0
+        self._ended = False
+
+    @property
+    def _is_over(self) -> bool:
+        return self._ended or self.transport.is_closing()
 
     @property
     def waiting(self) -> int:
@@ -33,6 +42,8 @@ class GatheringWriter(asyncio.StreamWriter):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send *data* with what else is written in this turn of the loop."""
+        if self._is_over:
+            return
         if not self._gathered:
             self._turns.call_soon(self._send)
         self._gathered.append(bytes(data))
@@ -46,17 +57,19 @@ class GatheringWriter(asyncio.StreamWriter):
         if self._gathered:
             self._gathered.append(data)
             self._send()
-        else:
+        elif not self._is_over:
             super().write(data)
 
     def write_eof(self) -> None:
         """Send what is gathered, and that it was the last."""
         self._send()
+        self._ended = True
         super().write_eof()
 
     def close(self) -> None:
         """Send what is gathered, and close."""
         self._send()
+        self._ended = True
         super().close()
 
     async def drain(self) -> None:
@@ -67,4 +80,5 @@ class GatheringWriter(asyncio.StreamWriter):
     def _send(self) -> None:
         if self._gathered:
             gathered, self._gathered, self._size = self._gathered, [], 0
-            super().write(b"".join(gathered))
+            if not self._is_over:
+                super().write(b"".join(gathered))
