@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(AUDIT_LOGGER)
 _troubles = logging.getLogger("baton.log_file")
 _quoted = json.encoder.encode_basestring_ascii
-
-
 _log = CommandLog(logger, "audit", before="audit ")
 
 

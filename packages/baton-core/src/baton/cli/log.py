@@ -54,7 +54,7 @@ class TextFormatter(CommandFormatter):
 
     def line(self, log: CommandLog, created: float, text: str) -> str:
         """The line."""
-        return f"{_local_time(int(created * 1000))} INFO    {log.before}{text}"
+        return _text_line(created, "INFO", f"{log.before}{text}")
 
 
 class JsonFormatter(CommandFormatter):

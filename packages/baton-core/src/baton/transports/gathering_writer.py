@@ -69,7 +69,6 @@ class GatheringWriter(asyncio.StreamWriter):
     def close(self) -> None:
         """Send what is gathered, and close."""
         self._send()
-        self._ended = True
         super().close()
 
     async def drain(self) -> None:
